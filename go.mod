@@ -1,0 +1,3 @@
+module github.com/filemap-go/filemap
+
+go 1.26.0
