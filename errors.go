@@ -1,0 +1,110 @@
+package filemap
+
+import (
+	"errors"
+	"fmt"
+	"os"
+	"strings"
+)
+
+// Error is what every operation of this package returns when it fails: which
+// operation, on which bytes of which file, and why.
+//
+// It unwraps to a sentinel of this package where there is one, to what the
+// system said (an errno, which matches fs.ErrNotExist, fs.ErrPermission and the
+// like), and to [errors.ErrUnsupported] where this system has no such call.
+type Error struct {
+	Op     string // the operation, as its method is called: "open", "read", "sync"
+	Path   string // the file's path as given to Open; "anonymous memory" without a file
+	Offset int64  // the first byte concerned, counted from the start of the file
+	Length int64  // how many bytes; 0 where the error concerns the whole file
+	Err    error  // why
+}
+
+// Error says it in one line: "filemap: read a.db [4096, 8192): …", ranges half-open.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "filemap: %s %s", e.Op, e.Path)
+	if e.Length != 0 {
+		fmt.Fprintf(&b, " [%d, %d)", e.Offset, e.Offset+e.Length)
+	}
+	fmt.Fprintf(&b, ": %v", e.Err)
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Why an operation failed. Each is matched with [errors.Is]; the text says what
+// to do about it where something can be done.
+var (
+	// ErrClosed is [os.ErrClosed]: the Map was closed, before the call or during it.
+	ErrClosed = os.ErrClosed
+
+	// ErrBounds: the range is not inside the mapping, or the mapping's is not
+	// inside the file.
+	ErrBounds = errors.New("outside the bounds")
+
+	// ErrReadOnly: a store to a mapping, or to pages of it, that may only be read.
+	ErrReadOnly = errors.New("read-only (open with filemap.ReadWrite, or with filemap.Private to keep the stores in memory)")
+
+	// ErrPrivate: the operation concerns the file, and stores to a Private or
+	// anonymous mapping never reach one.
+	ErrPrivate = errors.New("stores to a private mapping never reach a file (copy the bytes to a file with WriteTo)")
+
+	// ErrNoFile: the mapping is anonymous, or was opened with NoDescriptor, and
+	// the operation needs the file's descriptor.
+	ErrNoFile = errors.New("the mapping keeps no file descriptor")
+
+	// ErrAlignment: the operation works on whole pages and the range is not, or
+	// a typed view's address is not a multiple of the type's alignment.
+	ErrAlignment = errors.New("misaligned")
+
+	// ErrType: a typed view of a type that cannot live in a file, since it holds
+	// Go pointers or has no size.
+	ErrType = errors.New("type cannot be viewed in a file")
+
+	// ErrRagged: the length of a typed view is no multiple of the type's size.
+	ErrRagged = errors.New("length is not a multiple of the element size")
+
+	// ErrTooLarge: the range does not fit into the address space. On a 32-bit
+	// system map a part of the file with Range.
+	ErrTooLarge = errors.New("too large for the address space (map a part of the file with filemap.Range)")
+
+	// ErrNotRegular: the path names a directory, pipe, socket or device, or a
+	// file without a size such as those of procfs. Read these.
+	ErrNotRegular = errors.New("only regular files can be mapped")
+
+	// ErrOption: the options contradict each other or do not go with the call.
+	ErrOption = errors.New("option does not apply")
+
+	// ErrTruncated: the access is beyond the present end of the file, which has
+	// become shorter since it was mapped. A retry helps only when it grows again.
+	ErrTruncated = errors.New("the file has become shorter than its mapping")
+
+	// ErrIO: the page could not be read from the device. The device's own error
+	// is wrapped with it where the system tells.
+	ErrIO = errors.New("the page could not be read")
+
+	// ErrNoSpace: a store to a page of a sparse file that got no block, since
+	// the device or the quota is full. Free space and retry; a file made by
+	// Create without Sparse has all of its blocks and cannot fail so.
+	ErrNoSpace = errors.New("no space left for this page of a sparse file")
+
+	// ErrFault: an access failed and by the time its page was looked at again
+	// nothing was wrong with it. Retry.
+	ErrFault = errors.New("the access failed (retry it)")
+
+	// ErrCorrupt: a length prefix that cannot be right.
+	ErrCorrupt = errors.New("corrupt record")
+)
+
+// fail makes the *Error of an operation on [off, off+n) of the mapping.
+func (m *Map) fail(op string, off, n int64, err error) *Error {
+	return &Error{Op: op, Path: m.path, Offset: m.offset + off, Length: n, Err: err}
+}
+
+// boundsError says which range was asked for and how long the mapping is.
+func (m *Map) boundsError(op string, off, n int64) *Error {
+	return m.fail(op, off, n, fmt.Errorf("%w of the mapping, which has %d bytes", ErrBounds, len(m.data)))
+}

@@ -1,0 +1,25 @@
+//go:build linux || darwin || freebsd || openbsd || netbsd || dragonfly
+
+package sys
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+func isNoSpace(err error) bool {
+	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
+}
+
+func isNoMemory(err error) bool { return errors.Is(err, unix.ENOMEM) }
+
+// IsBadAddress tells whether a system call was handed memory that it could not
+// use (EFAULT).
+func IsBadAddress(err error) bool { return errors.Is(err, unix.EFAULT) }
+
+// IsLockLimit tells whether err says that more memory was to be locked than this
+// user may (RLIMIT_MEMLOCK).
+func IsLockLimit(err error) bool {
+	return errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EPERM)
+}

@@ -1,0 +1,36 @@
+package sys
+
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
+
+const openLargeFile = unix.O_LARGEFILE
+
+// Allocate gives the range [off, off+n) blocks on the device and makes the file
+// at least off+n bytes long (fallocate(2), mode 0). Where the file system has no
+// such call, zeros are written instead to a range that must hold none yet.
+func (f File) Allocate(off, n int64) error {
+	err := retry(func() error { return unix.Fallocate(f.fd(), 0, off, n) })
+	if errors.Is(err, unix.EOPNOTSUPP) || errors.Is(err, unix.ENOSYS) {
+		return f.writeZeros(off, n)
+	}
+	return err
+}
+
+// Sync makes the file's data and all of its metadata durable (fsync(2)).
+func (f File) Sync() error {
+	return retry(func() error { return unix.Fsync(f.fd()) })
+}
+
+// StartWriteback queues the dirty pages of the range for writing and does not
+// wait for them (sync_file_range(2) with SYNC_FILE_RANGE_WRITE). MS_ASYNC would
+// do nothing on Linux.
+//
+// The pages are [off, off+n) of region, which maps the file from offset.
+func (f File) StartWriteback(_ Region, offset int64, off, n int) error {
+	return retry(func() error {
+		return unix.SyncFileRange(f.fd(), offset+int64(off), int64(n), unix.SYNC_FILE_RANGE_WRITE)
+	})
+}

@@ -1,0 +1,100 @@
+package sys
+
+import (
+	"errors"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+const mapNoReserve = unix.MAP_NORESERVE
+
+var adviceCodes = [...]int{
+	Normal:        unix.MADV_NORMAL,
+	Random:        unix.MADV_RANDOM,
+	Sequential:    unix.MADV_SEQUENTIAL,
+	WillNeed:      unix.MADV_WILLNEED,
+	Cold:          unix.MADV_COLD,
+	PageOut:       unix.MADV_PAGEOUT,
+	PopulateRead:  unix.MADV_POPULATE_READ,
+	PopulateWrite: unix.MADV_POPULATE_WRITE,
+	HugePage:      unix.MADV_HUGEPAGE,
+	NoHugePage:    unix.MADV_NOHUGEPAGE,
+	Collapse:      unix.MADV_COLLAPSE,
+	DontFork:      unix.MADV_DONTFORK,
+	DoFork:        unix.MADV_DOFORK,
+	DontDump:      unix.MADV_DONTDUMP,
+	DoDump:        unix.MADV_DODUMP,
+	Mergeable:     unix.MADV_MERGEABLE,
+	Unmergeable:   unix.MADV_UNMERGEABLE,
+	DontNeed:      unix.MADV_DONTNEED,
+	Free:          unix.MADV_FREE,
+	Remove:        unix.MADV_REMOVE,
+	WipeOnFork:    unix.MADV_WIPEONFORK,
+	KeepOnFork:    unix.MADV_KEEPONFORK,
+}
+
+func adviceCode(a Advice) (int, bool) { return adviceCodes[a], true }
+
+// UnknownAdvice tells whether err is how this kernel says that it does not know
+// an advice that newer ones do.
+func UnknownAdvice(err error) bool { return errors.Is(err, unix.EINVAL) }
+
+// Resident fills status, one byte a page from the page at off, with what
+// mincore(2) says. It says nothing true to a process that neither owns the file
+// nor may write it: see [File.ResidencyKnown].
+func (r Region) Resident(off int, status []PageStatus) error {
+	if len(status) == 0 {
+		return nil
+	}
+	vec := unsafe.Slice((*byte)(unsafe.Pointer(&status[0])), len(status))
+	addr := uintptr(unsafe.Add(r.base, off))
+	_, _, errno := unix.Syscall(unix.SYS_MINCORE, addr, uintptr(len(vec)*PageSize), uintptr(unsafe.Pointer(&vec[0])))
+	if errno != 0 {
+		return errno
+	}
+	for i := range vec {
+		vec[i] &= 1 // the other bits are reserved
+	}
+	return nil
+}
+
+// ResidencyKnown tells whether the kernel tells this process the truth about
+// which pages of f are in memory. Since Linux 5.2 mincore(2) reports every page
+// resident to anyone who neither owns the file nor may write it, and
+// cachestat(2), since 6.5, refuses the same callers with EPERM.
+func (f File) ResidencyKnown() bool {
+	var stat unix.Cachestat_t
+	err := unix.Cachestat(uint(f.fd()), &unix.CachestatRange{Off: 0, Len: 1}, &stat, 0)
+	if err == nil || errors.Is(err, unix.EPERM) {
+		return err == nil
+	}
+	return f.owned() || f.Writable()
+}
+
+func (f File) owned() bool {
+	var st unix.Stat_t
+	if unix.Fstat(f.fd(), &st) != nil {
+		return false
+	}
+	return int(st.Uid) == unix.Geteuid() || unix.Geteuid() == 0
+}
+
+// Probe asks the kernel to do what a load (or, with write, a store) at off would
+// do, without raising a signal: MADV_POPULATE_READ or _WRITE of its page. A nil
+// error says that the access would work now.
+func (r Region) Probe(off int, write bool) error {
+	page := off &^ (PageSize - 1)
+	advice := PopulateRead
+	if write {
+		advice = PopulateWrite
+	}
+	err := r.Advise(advice, page, PageSize)
+	switch {
+	case errors.Is(err, unix.EFAULT):
+		return ErrBus
+	case errors.Is(err, unix.EINVAL):
+		return ErrProtected
+	}
+	return err
+}

@@ -1,0 +1,15 @@
+package sys
+
+// writeZeros is the slow way to give a range of a file its blocks.
+func (f File) writeZeros(off, n int64) error {
+	zeros := make([]byte, min(n, 1<<20))
+	for n > 0 {
+		done, err := f.WriteAt(zeros[:min(n, int64(len(zeros)))], off)
+		if err != nil {
+			return err
+		}
+		off += int64(done)
+		n -= int64(done)
+	}
+	return nil
+}

@@ -1,0 +1,63 @@
+package filemap
+
+import (
+	"io"
+)
+
+var (
+	_ io.ReaderAt = (*Map)(nil)
+	_ io.WriterAt = (*Map)(nil)
+)
+
+// ReadAt copies len(p) bytes from off of the mapping into p. As [io.ReaderAt]
+// wants it, fewer than len(p) bytes come with an error: io.EOF at the mapping's
+// end, an *Error where a page could not be had, with n the bytes before it.
+// It never makes the process crash, and a Close meanwhile ends it with ErrClosed.
+//
+// It is one copy from the page cache and no system call.
+func (m *Map) ReadAt(p []byte, off int64) (int, error) {
+	if m.closed.Load() {
+		return 0, m.fail("read", off, int64(len(p)), ErrClosed)
+	}
+	if off < 0 {
+		return 0, m.boundsError("read", off, int64(len(p)))
+	}
+	if off >= int64(len(m.data)) {
+		if len(p) == 0 {
+			return 0, nil
+		}
+		return 0, io.EOF
+	}
+	n, err := m.transfer("read", p, m.data[off:], off)
+	if err == nil && n < len(p) {
+		err = io.EOF
+	}
+	return n, err
+}
+
+// WriteAt copies p to off of the mapping. It writes what fits: a mapping does
+// not grow by itself, so that bytes beyond its end are an error, [ErrBounds],
+// with n the bytes before the end. On a ReadOnly Map it is [ErrReadOnly] and
+// nothing is stored. After a fault n bytes are stored and some of those after
+// them may be.
+//
+// It is one copy into the page cache (into private memory for Private) and no
+// system call; [Map.Sync] makes it durable.
+func (m *Map) WriteAt(p []byte, off int64) (int, error) {
+	want := int64(len(p))
+	switch {
+	case m.closed.Load():
+		return 0, m.fail("write", off, want, ErrClosed)
+	case m.mode == ReadOnly:
+		return 0, m.fail("write", off, want, ErrReadOnly)
+	case off < 0 || (off > int64(len(m.data)) && want > 0):
+		return 0, m.boundsError("write", off, want)
+	case want == 0:
+		return 0, nil
+	}
+	n, err := m.transfer("write", m.data[off:], p, off)
+	if err == nil && n < len(p) {
+		err = m.boundsError("write", off, want)
+	}
+	return n, err
+}

@@ -1,0 +1,63 @@
+package filemap
+
+import "errors"
+
+// Close unmaps. Calls that are under way end, by themselves or with
+// [ErrClosed]; later ones return it, a second Close too. It waits for system
+// calls under way on this Map (a Sync, say), not for loads and stores.
+//
+// A slice taken from the Map must not be used any more. Its addresses stay
+// reserved without access for a while ([SetQuarantine]), so that such a use
+// faults, which is an error under [Map.Guard], and does not read or write
+// memory that has come to belong to somebody else.
+//
+// Close does not make stores durable: that is [Map.Sync]. Its error is that of
+// close(2) or munmap(2); the Map is closed all the same.
+func (m *Map) Close() error {
+	m.mu.Lock()
+	defer m.mu.Unlock()
+	if m.closed.Swap(true) {
+		return m.fail("close", 0, 0, ErrClosed)
+	}
+	var err error
+	if m.region.Len() > 0 {
+		err = retired.add(m)
+	}
+	if m.file.Valid() {
+		err = errors.Join(err, m.file.Close())
+	}
+	if err != nil {
+		return m.fail("close", 0, 0, err)
+	}
+	return nil
+}
+
+// enter begins an operation that makes system calls on [off, off+n) of the
+// mapping; n may be ToEnd. Unless it returns an error, m.mu is held shared and
+// the caller must call leave.
+func (m *Map) enter(op string, off, n int64) (int64, error) {
+	m.mu.RLock()
+	n, err := m.span(op, off, n)
+	if err != nil {
+		m.mu.RUnlock()
+	}
+	return n, err
+}
+
+func (m *Map) leave() { m.mu.RUnlock() }
+
+// span checks that the Map is open and [off, off+n) is inside it. It returns n,
+// which for ToEnd is what there is after off.
+func (m *Map) span(op string, off, n int64) (int64, error) {
+	if m.closed.Load() {
+		return 0, m.fail(op, off, max(n, 0), ErrClosed)
+	}
+	size := int64(len(m.data))
+	if n == ToEnd && off >= 0 && off <= size {
+		return size - off, nil
+	}
+	if off < 0 || n < 0 || off > size || n > size-off {
+		return 0, m.boundsError(op, off, n)
+	}
+	return n, nil
+}

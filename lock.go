@@ -1,0 +1,47 @@
+package filemap
+
+import (
+	"fmt"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// Lock loads the pages that hold [off, off+n) and keeps them in memory until
+// Unlock or Close; n may be [ToEnd]. Locks do not add up: one Unlock undoes any
+// number.
+//
+// mlock(2), bounded by RLIMIT_MEMLOCK; VirtualLock on Windows, which holds them
+// in the working set and is bounded by its minimum size. Unsupported without
+// mappings.
+func (m *Map) Lock(off, n int64) error {
+	return m.onPages("lock", off, n, func(begin, length int) error {
+		err := m.region.Lock(begin, length)
+		if sys.IsLockLimit(err) {
+			err = fmt.Errorf("%w (more than this process may lock: raise RLIMIT_MEMLOCK, ulimit -l)", err)
+		}
+		return err
+	})
+}
+
+// Unlock lets the pages that hold [off, off+n) go when memory is short;
+// munlock(2), VirtualUnlock.
+func (m *Map) Unlock(off, n int64) error {
+	return m.onPages("unlock", off, n, m.region.Unlock)
+}
+
+// onPages makes a system call on the pages that hold [off, off+n).
+func (m *Map) onPages(op string, off, n int64, call func(begin, length int) error) error {
+	n, err := m.enter(op, off, n)
+	if err != nil {
+		return err
+	}
+	defer m.leave()
+	if n == 0 {
+		return nil
+	}
+	begin, length := m.pagesOf(off, n)
+	if err := call(begin, length); err != nil {
+		return m.fail(op, off, n, m.addressTrouble(off, n, err))
+	}
+	return nil
+}

@@ -1,0 +1,384 @@
+package filemap
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"sync"
+	"sync/atomic"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// Map is a file, or a range of it, as memory. All of its methods may be called
+// from several goroutines at once, Close included; who stores to the same bytes
+// at the same time must agree on an order themselves, as with any memory.
+//
+// A Map that is dropped without Close stays mapped until the process ends: no
+// finalizer unmaps it, since a slice of it may still be in use.
+type Map struct {
+	data   []byte     // the bytes asked for, inside region; set once
+	region sys.Region // whole pages; the zero Region for an empty mapping
+	begin  int        // where data begins in region
+	offset int64      // of data in the file
+	mode   Mode
+	flags  Flag
+	path   string
+
+	closed atomic.Bool
+
+	// mu is held shared by what makes system calls on region and file, and
+	// exclusively by Close. Loads, stores and copies go without it: Close leaves
+	// the addresses reserved until nobody can be using them (quarantine.go).
+	mu   sync.RWMutex
+	file sys.File // none for anonymous memory and with NoDescriptor
+
+	sync syncState
+}
+
+const anonymousPath = "anonymous memory"
+
+// Open maps the file at path: all of it, read-only, unless the options say
+// otherwise. The file is only ever changed by stores to a ReadWrite mapping.
+//
+// Its errors: fs.ErrNotExist, fs.ErrPermission, [ErrNotRegular] for a
+// directory, pipe or device, [ErrBounds] for a range beyond the end,
+// [ErrTooLarge], [ErrOption]. The calls behind it: open(2), fstat(2), mmap(2);
+// CreateFile, CreateFileMapping, MapViewOfFile on Windows.
+func Open(path string, options ...Option) (*Map, error) {
+	c := newConfig(ReadOnly, options)
+	if err := c.check(Executable | Populated | Locked | NoDescriptor | NoReserve); err != nil {
+		return nil, openError(path, err)
+	}
+	f, err := sys.OpenFile(path, openFlag(c.mode), 0)
+	if err != nil {
+		return nil, openError(path, explainOpen(path, err))
+	}
+	return mapOrClose(f, path, &c)
+}
+
+// OpenFile maps an open file. The descriptor is duplicated: f may be closed, and
+// its position is neither used nor moved. ReadWrite needs a file opened for
+// reading and writing, the others one opened for reading.
+func OpenFile(f *os.File, options ...Option) (*Map, error) {
+	if f == nil {
+		return nil, openError("", os.ErrInvalid)
+	}
+	c := newConfig(ReadOnly, options)
+	if err := c.check(Executable | Populated | Locked | NoDescriptor | NoReserve); err != nil {
+		return nil, openError(f.Name(), err)
+	}
+	dup, err := sys.DupFile(f)
+	if err != nil {
+		return nil, openError(f.Name(), err)
+	}
+	return mapOrClose(dup, f.Name(), &c)
+}
+
+// Create makes a file of size bytes and maps it, ReadWrite unless the options
+// say otherwise. Its blocks are allocated on the device, so that a full disk is
+// an error now and not a failing store later; [Sparse] leaves that out. A file
+// that exists is left alone (fs.ErrExist) unless [Overwrite] is given. When
+// Create fails, no file is left behind that was not there before.
+//
+// The first Sync makes the directory entry durable too. The calls behind it:
+// open(2) with O_EXCL, fallocate(2) or its like, mmap(2).
+func Create(path string, size int64, options ...Option) (*Map, error) {
+	c := newConfig(ReadWrite, options)
+	if err := c.check(Executable | Populated | Locked | NoDescriptor | NoReserve | Sparse | Overwrite); err != nil {
+		return nil, createError(path, size, err)
+	}
+	if size < 0 {
+		return nil, createError(path, size, fmt.Errorf("%w: negative size", ErrBounds))
+	}
+	f, fresh, err := createFile(path, &c)
+	if err != nil {
+		return nil, createError(path, size, explainOpen(path, err))
+	}
+	if err := setSize(f, size, c.has(Sparse)); err != nil {
+		return nil, createError(path, size, errors.Join(err, abandon(f, path, fresh)))
+	}
+	m, err := mapOrClose(f, path, &c)
+	if err != nil {
+		if fresh {
+			err = errors.Join(err, os.Remove(path))
+		}
+		return nil, err
+	}
+	m.sync.newEntry = fresh
+	return m, nil
+}
+
+// createFile opens the file of Create and tells whether the call made it.
+func createFile(path string, c *config) (f sys.File, fresh bool, err error) {
+	f, err = sys.OpenFile(path, sys.Write|sys.Create|sys.Excl, c.perm)
+	if err == nil {
+		return f, true, nil
+	}
+	if !c.has(Overwrite) || !errors.Is(err, fs.ErrExist) {
+		return f, false, err
+	}
+	if f, err = sys.OpenFile(path, sys.Write, 0); err != nil {
+		return f, false, err
+	}
+	if _, err = regularSize(f); err == nil {
+		err = f.Truncate(0)
+	}
+	if err != nil {
+		return f, false, errors.Join(err, f.Close())
+	}
+	return f, false, nil
+}
+
+func setSize(f sys.File, size int64, sparse bool) error {
+	switch {
+	case size == 0:
+		return nil
+	case sparse:
+		return f.Truncate(size)
+	}
+	err := f.Allocate(0, size)
+	if sys.NoSpace(err) {
+		return fmt.Errorf("%w (free space, or ask for less; filemap.Sparse puts the error off to the store)", err)
+	}
+	return err
+}
+
+func abandon(f sys.File, path string, fresh bool) error {
+	err := f.Close()
+	if fresh {
+		err = errors.Join(err, os.Remove(path))
+	}
+	return err
+}
+
+// Anonymous maps size bytes of zeroed memory that belong to no file and to this
+// process alone: what make([]byte, size) gives, but page-aligned, outside the
+// garbage collector's care, and with all the methods of a Map that need no
+// file. The call behind it: mmap(2) with MAP_ANONYMOUS; VirtualAlloc on Windows.
+func Anonymous(size int64, options ...Option) (*Map, error) {
+	c := newConfig(Private, options)
+	err := c.check(Executable | Populated | Locked | NoReserve)
+	switch {
+	case err != nil:
+	case c.mode != Private:
+		err = fmt.Errorf("%w: anonymous memory is Private", ErrOption)
+	case c.offset != 0 || c.length != ToEnd:
+		err = fmt.Errorf("%w: anonymous memory has no Range", ErrOption)
+	case size < 0:
+		err = fmt.Errorf("%w: negative size", ErrBounds)
+	case size > math.MaxInt-int64(sys.Granularity):
+		err = ErrTooLarge
+	}
+	if err != nil {
+		return nil, &Error{Op: "open", Path: anonymousPath, Length: size, Err: err}
+	}
+	m := &Map{path: anonymousPath, mode: Private, flags: c.flags, data: []byte{}}
+	if size > 0 {
+		err := m.attach(int(size), func(n int) (sys.Region, error) {
+			return sys.MapAnonymous(n, c.prot(), !c.has(NoReserve))
+		})
+		if err != nil {
+			return nil, m.fail("open", 0, size, err)
+		}
+	}
+	return m.prepare(&c)
+}
+
+func mapOrClose(f sys.File, path string, c *config) (*Map, error) {
+	m, err := mapFile(f, path, c)
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	return m.prepare(c)
+}
+
+// mapFile makes the Map of c's range of f.
+func mapFile(f sys.File, path string, c *config) (*Map, error) {
+	size, err := regularSize(f)
+	if err != nil {
+		return nil, openError(path, err)
+	}
+	n := c.length
+	if n == ToEnd {
+		n = max(size-c.offset, 0)
+	}
+	m := &Map{path: path, mode: c.mode, flags: c.flags, offset: c.offset, file: f, data: []byte{}}
+	if c.offset > size || n > size-c.offset {
+		return nil, m.fail("open", 0, n, fmt.Errorf("%w of the file, which has %d bytes", ErrBounds, size))
+	}
+	aligned := c.offset &^ int64(sys.Granularity-1)
+	m.begin = int(c.offset - aligned)
+	if n > math.MaxInt-int64(m.begin+sys.Granularity) {
+		return nil, m.fail("open", 0, n, ErrTooLarge)
+	}
+	if n == 0 {
+		return m, nil
+	}
+	err = m.attach(int(n), func(n int) (sys.Region, error) {
+		return sys.MapFile(f, aligned, n, c.prot(), c.sharing())
+	})
+	if err != nil {
+		return nil, m.fail("open", 0, n, explainMap(c.mode, err))
+	}
+	return m, nil
+}
+
+// attach makes the region of n bytes beyond begin. When addresses or mappings
+// have run out, those that closed Maps still hold are given back first.
+func (m *Map) attach(n int, create func(n int) (sys.Region, error)) error {
+	region, err := create(m.begin + n)
+	if sys.NoMemory(err) && retired.releaseAll() {
+		region, err = create(m.begin + n)
+	}
+	if err != nil {
+		return err
+	}
+	m.region = region
+	m.data = region.Bytes()[m.begin : m.begin+n : m.begin+n]
+	return nil
+}
+
+// prepare does what the options want done with a fresh mapping.
+func (m *Map) prepare(c *config) (*Map, error) {
+	err := func() error {
+		for _, a := range c.advice {
+			if err := m.Advise(a, 0, ToEnd); err != nil {
+				return err
+			}
+		}
+		if c.has(Locked) {
+			if err := m.Lock(0, ToEnd); err != nil {
+				return err
+			}
+		}
+		if c.has(Populated) {
+			return m.populateAll()
+		}
+		return nil
+	}()
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	if c.has(NoDescriptor) && m.file.Valid() && sys.Mapped {
+		err = m.file.Close()
+		m.file = sys.File{}
+	}
+	if err != nil {
+		return nil, errors.Join(m.fail("open", 0, 0, err), m.Close())
+	}
+	return m, nil
+}
+
+// regularSize returns the size of a regular file, and refuses everything else,
+// a file that has bytes but no size (procfs, sysfs) included.
+func regularSize(f sys.File) (int64, error) {
+	st, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	if st.Kind != sys.Regular {
+		return 0, fmt.Errorf("%w, this is %v", ErrNotRegular, st.Kind)
+	}
+	if st.Size == 0 {
+		if n, _ := f.ReadAt(make([]byte, 1), 0); n > 0 {
+			return 0, fmt.Errorf("%w, this one's size is not known to the kernel (read it instead)", ErrNotRegular)
+		}
+	}
+	return st.Size, nil
+}
+
+func (c *config) prot() sys.Prot {
+	prot := sys.ProtRead
+	if c.mode != ReadOnly {
+		prot |= sys.ProtWrite
+	}
+	if c.has(Executable) {
+		prot |= sys.ProtExec
+	}
+	return prot
+}
+
+func (c *config) sharing() sys.Sharing {
+	if c.mode == Private {
+		return sys.Private
+	}
+	return sys.Shared
+}
+
+func openFlag(mode Mode) sys.OpenFlag {
+	if mode == ReadWrite {
+		return sys.Write
+	}
+	return 0
+}
+
+func openError(path string, err error) *Error {
+	return &Error{Op: "open", Path: path, Err: err}
+}
+
+func createError(path string, size int64, err error) *Error {
+	return &Error{Op: "create", Path: path, Length: size, Err: err}
+}
+
+// explainOpen says that a directory is one where open(2) only says EISDIR, or
+// on some systems "permission denied".
+func explainOpen(path string, err error) error {
+	if st, statErr := os.Stat(path); statErr == nil && st.IsDir() && !errors.Is(err, fs.ErrExist) {
+		return fmt.Errorf("%w, this is %v (%w)", ErrNotRegular, sys.Directory, err)
+	}
+	return err
+}
+
+func explainMap(mode Mode, err error) error {
+	switch {
+	case errors.Is(err, fs.ErrPermission) && mode == ReadWrite:
+		return fmt.Errorf("%w (a ReadWrite mapping needs a file opened for reading and writing)", err)
+	case sys.NoMemory(err):
+		return fmt.Errorf("%w (the address space or the number of mappings, vm.max_map_count, is used up: close mappings)", err)
+	}
+	return err
+}
+
+// Len returns the number of mapped bytes.
+func (m *Map) Len() int64 { return int64(len(m.data)) }
+
+// Offset returns where the mapping begins in the file, in bytes.
+func (m *Map) Offset() int64 { return m.offset }
+
+// Mode returns what the mapping was opened for.
+func (m *Map) Mode() Mode { return m.mode }
+
+// Path returns the file's path as it was given; "anonymous memory" without one.
+func (m *Map) Path() string { return m.path }
+
+// Backing says what stands behind the bytes of a Map.
+type Backing uint8
+
+const (
+	// Mapped bytes are pages of the kernel: loads and stores reach the page
+	// cache, memory is shared with every other reader of the file.
+	Mapped Backing = iota
+	// Copied bytes were read into this process's memory when the Map was
+	// opened, since the system has no mappings (js, wasip1, plan9): later
+	// changes of the file are not seen.
+	Copied
+)
+
+// String returns "mapped" or "copied".
+func (b Backing) String() string {
+	if b == Copied {
+		return "copied"
+	}
+	return "mapped"
+}
+
+// Backing tells what stands behind this Map's bytes.
+func (m *Map) Backing() Backing {
+	if sys.Mapped {
+		return Mapped
+	}
+	return Copied
+}

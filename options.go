@@ -1,0 +1,179 @@
+package filemap
+
+import (
+	"fmt"
+	"io/fs"
+)
+
+// An Option of [Open], [OpenFile], [Create] and [Anonymous] is a [Mode], a
+// [Flag], an [Advice], or what [Range] and [Perm] return:
+//
+//	m, err := filemap.Open("index", filemap.ReadWrite, filemap.Random, filemap.Range(4096, 1<<20))
+type Option interface{ apply(*config) }
+
+// Mode says what may be done with the mapped bytes, and who sees it.
+// The system call behind it is mmap(2)'s prot and flags; MapViewOfFile's access
+// on Windows.
+type Mode uint8
+
+const (
+	// ReadOnly maps for loads only; a store faults, which is an error through
+	// methods and under [Map.Guard]. The file is opened read-only. This is the
+	// default of Open and OpenFile.
+	//
+	// PROT_READ, MAP_SHARED; PAGE_READONLY on Windows. Without mappings (js,
+	// wasip1, plan9) the range is read into memory.
+	ReadOnly Mode = iota
+
+	// ReadWrite maps for loads and stores that every mapping and reader of the
+	// file sees at once, and that the kernel writes to the device when it likes
+	// or when [Map.Sync] asks. The file is opened for reading and writing. This
+	// is the default of Create.
+	//
+	// PROT_READ|PROT_WRITE, MAP_SHARED; PAGE_READWRITE on Windows. Without
+	// mappings it is unsupported: a copy in memory could not keep the promise.
+	ReadWrite
+
+	// Private maps copy-on-write: loads see the file, stores stay in this
+	// mapping and are gone after Close. The file is opened read-only. Whether
+	// another's change of a page that was not yet stored to is seen here is
+	// unspecified (mmap(2)). A stored page is anonymous memory: it goes to
+	// swap, never to the file. This is the default, and only mode, of Anonymous.
+	//
+	// PROT_READ|PROT_WRITE, MAP_PRIVATE; PAGE_WRITECOPY on Windows. Without
+	// mappings the range is read into memory.
+	Private
+)
+
+// String returns "read-only", "read-write" or "private".
+func (m Mode) String() string {
+	switch m {
+	case ReadOnly:
+		return "read-only"
+	case ReadWrite:
+		return "read-write"
+	case Private:
+		return "private"
+	}
+	return fmt.Sprintf("Mode(%d)", uint8(m))
+}
+
+func (m Mode) apply(c *config) { c.mode = m }
+
+// Flag is an option that is on or off.
+type Flag uint16
+
+const (
+	// Executable lets the mapped bytes be run as code, beside what the Mode
+	// allows. PROT_EXEC; PAGE_EXECUTE_* on Windows. File systems mounted noexec
+	// and hardened kernels refuse it (EPERM, EACCES).
+	Executable Flag = 1 << iota
+
+	// Populated loads the whole range before the call returns, as
+	// [Map.Populate] does. Measure before you use it: on large folios faulting
+	// as you go can be quicker.
+	Populated
+
+	// Locked loads the whole range and keeps it in memory, as [Map.Lock] does.
+	// A limit on locked memory (RLIMIT_MEMLOCK) is an error of the open.
+	Locked
+
+	// Sparse makes Create give the file its size without blocks on the device
+	// (ftruncate(2)). A store to a page without a block can then fail when the
+	// device is full: [ErrNoSpace] through methods and under Guard, a crash
+	// (SIGBUS) through a bare slice. Only for Create.
+	Sparse
+
+	// Overwrite lets Create replace the contents of a file that exists. Without
+	// it Create fails with fs.ErrExist. Only for Create.
+	Overwrite
+
+	// NoDescriptor closes the file's descriptor once it is mapped. By default a
+	// Map keeps one, since Sync's errors, StartWriteback, and telling apart why
+	// an access failed need it; a process with more mappings than it may have
+	// open files does without. What then fails, fails with [ErrNoFile].
+	// No effect on Windows, whose mapping handle the view keeps alive anyhow.
+	NoDescriptor
+
+	// NoReserve asks the kernel not to set swap space aside for stores that a
+	// Private or anonymous mapping may see (MAP_NORESERVE): a mapping larger
+	// than memory succeeds, and a store may later be answered by the OOM
+	// killer. Effective on Linux under vm.overcommit_memory 0 or 1, and NetBSD.
+	NoReserve
+)
+
+func (f Flag) apply(c *config) { c.flags |= f }
+
+// ToEnd as a length means: as far as the mapping, or the file, goes.
+const ToEnd int64 = -1
+
+// Range maps n bytes of the file from offset, or with n = [ToEnd] all from
+// offset. Any offset and length will do: the library maps whole pages and hands
+// out the bytes asked for. The range must lie inside the file (else
+// [ErrBounds]); an empty one is fine. The default is the whole file.
+func Range(offset, n int64) Option { return rangeOption{offset, n} }
+
+type rangeOption struct{ offset, n int64 }
+
+func (r rangeOption) apply(c *config) { c.offset, c.length = r.offset, r.n }
+
+// Perm sets the permission bits, before umask, of a file that Create makes; the
+// default is 0o644. No effect on Windows but for the write bit.
+func Perm(perm fs.FileMode) Option { return permOption(perm) }
+
+type permOption fs.FileMode
+
+func (p permOption) apply(c *config) { c.perm = uint32(fs.FileMode(p).Perm()) }
+
+func (a Advice) apply(c *config) { c.advice = append(c.advice, a) }
+
+// config is what the options of one call add up to.
+type config struct {
+	mode           Mode
+	flags          Flag
+	offset, length int64
+	perm           uint32
+	advice         []Advice
+}
+
+func newConfig(mode Mode, options []Option) config {
+	c := config{mode: mode, length: ToEnd, perm: 0o644}
+	for _, o := range options {
+		o.apply(&c)
+	}
+	return c
+}
+
+func (c *config) has(f Flag) bool { return c.flags&f != 0 }
+
+// check refuses what makes no sense, given the flags that the call takes.
+func (c *config) check(allowed Flag) error {
+	switch {
+	case c.mode > Private:
+		return fmt.Errorf("%w: %v is no mode", ErrOption, c.mode)
+	case c.flags&^allowed != 0:
+		return fmt.Errorf("%w: %v", ErrOption, c.flags&^allowed)
+	case c.offset < 0 || c.length < ToEnd:
+		return fmt.Errorf("%w: negative offset %d or length %d", ErrBounds, c.offset, c.length)
+	}
+	return nil
+}
+
+var flagNames = []string{"Executable", "Populated", "Locked", "Sparse", "Overwrite", "NoDescriptor", "NoReserve"}
+
+// String names the flags, joined by "|".
+func (f Flag) String() string {
+	text := ""
+	for i, name := range flagNames {
+		if f&(1<<i) != 0 {
+			if text != "" {
+				text += "|"
+			}
+			text += name
+		}
+	}
+	if text == "" {
+		return "none"
+	}
+	return text
+}

@@ -1,0 +1,98 @@
+package filemap
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// populateBytes is how much Populate loads between looks at its context.
+const populateBytes = 8 << 20
+
+// Populate loads all pages that hold [off, off+n) and maps them, so that a load
+// does not fault; n may be [ToEnd]. It waits inside system calls, where the Go
+// scheduler runs other goroutines meanwhile, and not in a fault, where it does
+// not. Nothing is made dirty: a later store still faults, quickly.
+//
+// Between parts of 8 MiB it calls progress, if not nil, with the bytes done so
+// far, and returns ctx's error when it is cancelled; what was loaded stays.
+// A page that cannot be had is the *Error that reading it would be.
+//
+// Linux since 5.14: madvise(2) with MADV_POPULATE_READ, which, unlike
+// MADV_WILLNEED, loads everything asked for. Else: each page is read through the
+// descriptor (pread) into the page cache, then touched.
+func (m *Map) Populate(ctx context.Context, off, n int64, progress func(done int64)) error {
+	n, err := m.span("populate", off, n)
+	if err != nil {
+		return err
+	}
+	for done := int64(0); done < n; {
+		if err := ctx.Err(); err != nil {
+			return m.fail("populate", off+done, n-done, err)
+		}
+		part := min(n-done, populateBytes)
+		if err := m.populatePart(off+done, part); err != nil {
+			return err
+		}
+		done += part
+		if progress != nil {
+			progress(done)
+		}
+	}
+	return nil
+}
+
+func (m *Map) populateAll() error {
+	return m.Populate(context.Background(), 0, ToEnd, nil)
+}
+
+func (m *Map) populatePart(off, n int64) error {
+	err := m.onPages("populate", off, n, func(begin, length int) error {
+		return m.region.Advise(sys.PopulateRead, begin, length)
+	})
+	if errors.Is(err, errors.ErrUnsupported) || sys.UnknownAdvice(err) {
+		return m.populateByReading(off, n)
+	}
+	return err
+}
+
+// populateByReading fills the page cache by pread, then installs the pages by
+// touching them, which should find them there.
+func (m *Map) populateByReading(off, n int64) error {
+	if _, err := m.enter("populate", off, n); err != nil {
+		return err
+	}
+	if m.file.Valid() {
+		scratch := make([]byte, min(n, 256<<10))
+		for done := int64(0); done < n; done += int64(len(scratch)) {
+			part := scratch[:min(n-done, int64(len(scratch)))]
+			// What fails here fails below, with the page that it is about.
+			_, _ = m.file.ReadAt(part, m.offset+off+done)
+		}
+	}
+	m.leave()
+	page := int64(sys.PageSize)
+	for at := off; at < off+n; at += page - (m.offset+at)%page {
+		if _, err := Load[byte](m, at); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// addressTrouble says which page made a system call on [off, off+n) fail with
+// EFAULT, or ENOMEM as mlock has it, and why.
+func (m *Map) addressTrouble(off, n int64, err error) error {
+	if !sys.IsBadAddress(err) && !sys.NoMemory(err) {
+		return err
+	}
+	page := int64(sys.PageSize)
+	for at := off; at < off+n; at += page - (m.offset+at)%page {
+		if cause := m.fileTrouble(at); cause != nil {
+			return fmt.Errorf("%w (at file offset %d): %w", cause, m.offset+at, err)
+		}
+	}
+	return err
+}

@@ -1,0 +1,152 @@
+package filemap
+
+import (
+	"math/bits"
+	"runtime"
+	"slices"
+	"sync"
+	"weak"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// After Close a slice of the mapping may live on by mistake, and a method that
+// was called before may still be copying. If the kernel could give the addresses
+// to the next mapping at once, either would silently read or write a stranger's
+// bytes. So Close only takes the memory away and leaves the addresses reserved
+// without access; they are given back, oldest first, when
+//
+//  1. the Map itself is unreachable, which its methods prevent while they run:
+//     that makes copies without a lock safe, and holds always; and
+//  2. more than a bounded number of regions or bytes is waiting, which catches
+//     stale slices for as long as the bound lets it.
+//
+// Regions that touch are one mapping to the kernel, so waiting ones cost
+// addresses and 32 bytes each, and next to none of vm.max_map_count.
+//
+// Lock order: Map.mu, then quarantine.mu.
+type quarantine struct {
+	mu         sync.Mutex
+	waiting    []retiree // oldest first
+	bytes      int64
+	maxRegions int
+	maxBytes   int64
+	nextSweep  int // sweep when this many wait
+}
+
+type retiree struct {
+	region sys.Region
+	owner  weak.Pointer[Map]
+}
+
+var retired = newQuarantine()
+
+// What forces a garbage collection, to learn which Maps are unreachable, when
+// none has come by itself: addresses in a 32-bit space, entries in a large one.
+const (
+	forceBytes   = 1 << (28 + 18*(bits.UintSize/64)) // 256 MiB; 64 TiB
+	forceRegions = 1 << 20
+)
+
+func newQuarantine() *quarantine {
+	return &quarantine{maxRegions: 1024, maxBytes: 1 << (26 + 14*(bits.UintSize/64))}
+}
+
+// SetQuarantine bounds how many closed regions, and how many bytes of addresses,
+// are kept reserved so that a slice used after Close faults instead of reading
+// somebody else's memory. The defaults are 1024 regions and 1 TiB of addresses
+// (64 MiB where addresses have 32 bits); neither costs memory. With zeros a
+// region is given back as soon as its Map is unreachable; before that never,
+// since a method may still be using it.
+//
+// It concerns the whole process, as its address space does.
+func SetQuarantine(maxRegions int, maxBytes int64) {
+	retired.mu.Lock()
+	retired.maxRegions, retired.maxBytes = max(maxRegions, 0), max(maxBytes, 0)
+	retired.nextSweep = 0
+	retired.sweepLocked()
+	retired.mu.Unlock()
+}
+
+// add takes m's memory away and its addresses in.
+func (q *quarantine) add(m *Map) error {
+	if err := m.region.Retire(); err != nil {
+		if err = m.region.Protect(0, 0, m.region.Len()); err != nil {
+			return err // still mapped; a leak is better than a stranger's bytes
+		}
+	}
+	q.mu.Lock()
+	q.waiting = append(q.waiting, retiree{m.region, weak.Make(m)})
+	q.bytes += int64(m.region.Len())
+	if q.overLocked() && (len(q.waiting) >= q.nextSweep || q.bytes > forceBytes) {
+		q.sweepLocked()
+	}
+	force := len(q.waiting) >= forceRegions || q.bytes > forceBytes
+	q.mu.Unlock()
+	if force {
+		q.releaseAll()
+	}
+	return nil
+}
+
+func (q *quarantine) overLocked() bool {
+	return len(q.waiting) > q.maxRegions || q.bytes > q.maxBytes
+}
+
+// sweepLocked gives back the oldest regions that nobody can be using until the
+// rest is within the bounds. The next sweep waits until enough have come to
+// make it worth while, so that a Close pays for a constant number of entries.
+func (q *quarantine) sweepLocked() {
+	var free []sys.Region
+	kept := q.waiting[:0]
+	left := len(q.waiting)
+	for _, r := range q.waiting {
+		over := left > q.maxRegions || q.bytes > q.maxBytes
+		if !over || r.owner.Value() != nil {
+			kept = append(kept, r)
+			continue
+		}
+		free = append(free, r.region)
+		q.bytes -= int64(r.region.Len())
+		left--
+	}
+	clear(q.waiting[len(kept):])
+	q.waiting = kept
+	q.nextSweep = len(kept) + max(len(kept)/4, 64)
+	release(free)
+}
+
+// release gives regions back, those that touch by one call.
+func release(regions []sys.Region) {
+	if sys.Joinable {
+		slices.SortFunc(regions, func(a, b sys.Region) int {
+			if a.Addr() < b.Addr() {
+				return -1
+			}
+			return 1
+		})
+	}
+	for i := 0; i < len(regions); {
+		r := regions[i]
+		for i++; sys.Joinable && i < len(regions) && r.Addr()+uintptr(r.Len()) == regions[i].Addr(); i++ {
+			r = r.Join(regions[i])
+		}
+		// It can only fail where the kernel cannot split a mapping any more;
+		// the addresses then stay reserved.
+		_ = r.Release()
+	}
+}
+
+// releaseAll gives back every region whose Map is unreachable, whatever the
+// bounds, after a garbage collection to find out. It tells whether it gave any.
+func (q *quarantine) releaseAll() bool {
+	runtime.GC()
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	before := len(q.waiting)
+	regions, bytes := q.maxRegions, q.maxBytes
+	q.maxRegions, q.maxBytes = 0, 0
+	q.sweepLocked()
+	q.maxRegions, q.maxBytes = regions, bytes
+	return len(q.waiting) < before
+}

@@ -1,0 +1,88 @@
+package filemap
+
+import (
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// Extent is the half-open byte range [Offset, Offset+Length) of a mapping.
+type Extent struct{ Offset, Length int64 }
+
+// Residency says which pages of a range are in memory.
+type Residency struct {
+	// Known is false where the system does not tell this process the truth:
+	// Linux says "all resident" to anyone who neither owns the file nor may
+	// write it. The counts and Extents are then zero, and mean nothing.
+	Known bool
+
+	Pages         int64    // pages that hold the range
+	ResidentPages int64    // of these, in memory
+	PageBytes     int      // the size of one, in bytes
+	Extents       []Extent // the resident bytes, in order, apart from each other
+}
+
+// Residency reports which pages of [off, off+n) are in memory; n may be
+// [ToEnd]. The answer is true for the moment of the call only.
+//
+// A page of a file mapping counts when the page cache has it, whether or not
+// this process has touched it: mincore(2) on Linux, Darwin, FreeBSD and NetBSD.
+// On Windows a page counts when it is in this process's working set
+// (QueryWorkingSetEx). OpenBSD: unsupported. Without mappings all is resident.
+func (m *Map) Residency(off, n int64) (Residency, error) {
+	n, err := m.enter("residency", off, n)
+	if err != nil {
+		return Residency{}, err
+	}
+	defer m.leave()
+	result := Residency{PageBytes: sys.PageSize}
+	if n == 0 {
+		result.Known = true
+		return result, nil
+	}
+	begin, length := m.pagesOf(off, n)
+	result.Pages = int64(length / sys.PageSize)
+	if result.Known = m.residencyKnown(); !result.Known {
+		return result, nil
+	}
+	status := make([]sys.PageStatus, min(length/sys.PageSize, 64<<10))
+	for done := 0; done < length; {
+		part := status[:min((length-done)/sys.PageSize, len(status))]
+		if err := m.region.Resident(begin+done, part); err != nil {
+			return Residency{}, m.fail("residency", off, n, err)
+		}
+		for i, s := range part {
+			if s == sys.Resident {
+				result.add(int64(begin + done + i*sys.PageSize - m.begin))
+			}
+		}
+		done += len(part) * sys.PageSize
+	}
+	result.clip(off, n)
+	return result, nil
+}
+
+// residencyKnown needs the descriptor to find out; without one only a mapping
+// that could be written, or has no file, is beyond doubt.
+func (m *Map) residencyKnown() bool {
+	if m.path == anonymousPath || m.mode == ReadWrite {
+		return true
+	}
+	return m.file.Valid() && m.file.ResidencyKnown()
+}
+
+// add counts the page at off, which is behind all before it.
+func (r *Residency) add(off int64) {
+	r.ResidentPages++
+	if last := len(r.Extents) - 1; last >= 0 && r.Extents[last].Offset+r.Extents[last].Length == off {
+		r.Extents[last].Length += int64(r.PageBytes)
+		return
+	}
+	r.Extents = append(r.Extents, Extent{off, int64(r.PageBytes)})
+}
+
+// clip cuts the extents, which are whole pages, down to the range asked for.
+func (r *Residency) clip(off, n int64) {
+	for i, e := range r.Extents {
+		begin, end := max(e.Offset, off), min(e.Offset+e.Length, off+n)
+		r.Extents[i] = Extent{begin, end - begin}
+	}
+}

@@ -1,0 +1,111 @@
+package filemap
+
+import (
+	"sync"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// syncState remembers what Sync must know between calls.
+type syncState struct {
+	mu       sync.Mutex
+	failed   error // the first failure; later Syncs return it
+	newEntry bool  // Create made the file and no Sync has made its entry durable
+}
+
+// Sync makes every store to the mapping durable, those of other mappings of the
+// same pages included: when it returns nil, the bytes, and what is needed to
+// read them back after a power cut (the file's size; for a file that Create
+// made, its directory entry), are on the device, as far as the device tells.
+//
+// The first failure stays: the kernel marks the pages clean after it, so that a
+// later success would prove nothing, and every later Sync returns it again. What
+// is in memory is still there: write it elsewhere.
+//
+// Linux, BSDs: msync(2) with MS_SYNC. Darwin: msync and F_FULLFSYNC. Windows:
+// FlushViewOfFile and FlushFileBuffers. On a ReadOnly Map it waits for what
+// others stored. On a Private or anonymous one it is [ErrPrivate].
+func (m *Map) Sync() error { return m.SyncRange(0, ToEnd) }
+
+// SyncRange is [Map.Sync] for the pages that hold the n bytes from off; any
+// range will do. Whether it costs less is up to the system.
+func (m *Map) SyncRange(off, n int64) error {
+	n, err := m.enter("sync", off, n)
+	if err != nil {
+		return err
+	}
+	defer m.leave()
+	if m.mode == Private {
+		return m.fail("sync", off, n, ErrPrivate)
+	}
+	m.sync.mu.Lock()
+	defer m.sync.mu.Unlock()
+	if m.sync.failed == nil {
+		m.sync.failed = m.syncPages(off, n)
+	}
+	if m.sync.failed != nil {
+		return m.fail("sync", off, n, m.sync.failed)
+	}
+	return nil
+}
+
+func (m *Map) syncPages(off, n int64) error {
+	if n > 0 {
+		begin, length := m.pagesOf(off, n)
+		if err := m.region.Sync(m.file, begin, length); err != nil {
+			return err
+		}
+	}
+	if m.sync.newEntry {
+		if m.file.Valid() {
+			if err := m.file.Sync(); err != nil {
+				return err
+			}
+		}
+		if err := sys.SyncDirOf(m.path); err != nil {
+			return err
+		}
+		m.sync.newEntry = false
+	}
+	return nil
+}
+
+// StartWriteback has the kernel begin to write the stores to the n bytes from
+// off, and does not wait: nothing is durable when it returns, but a Sync some
+// time later has less to wait for. n may be [ToEnd].
+//
+// Linux: sync_file_range(2) with SYNC_FILE_RANGE_WRITE, since msync's MS_ASYNC
+// does nothing there; needs the descriptor ([ErrNoFile]). It may wait for room
+// in the device's queue. Darwin, BSDs: msync with MS_ASYNC. Windows:
+// FlushViewOfFile. Private: [ErrPrivate].
+func (m *Map) StartWriteback(off, n int64) error {
+	n, err := m.enter("start writeback", off, n)
+	if err != nil {
+		return err
+	}
+	defer m.leave()
+	switch {
+	case m.mode == Private:
+		return m.fail("start writeback", off, n, ErrPrivate)
+	case n == 0:
+		return nil
+	case !m.file.Valid():
+		return m.fail("start writeback", off, n, ErrNoFile)
+	}
+	begin, length := m.pagesOf(off, n)
+	if err := m.file.StartWriteback(m.region, m.alignedOffset(), begin, length); err != nil {
+		return m.fail("start writeback", off, n, err)
+	}
+	return nil
+}
+
+// pagesOf widens [off, off+n) of the mapping to whole pages of its region.
+func (m *Map) pagesOf(off, n int64) (begin, length int) {
+	page := sys.PageSize
+	begin = (m.begin + int(off)) &^ (page - 1)
+	end := (m.begin + int(off+n) + page - 1) &^ (page - 1)
+	return begin, end - begin
+}
+
+// alignedOffset is where the region begins in the file.
+func (m *Map) alignedOffset() int64 { return m.offset - int64(m.begin) }
