@@ -1,0 +1,2 @@
+// Package compare measures read/write against mapping on one file.
+package compare
