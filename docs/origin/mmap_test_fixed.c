@@ -3,7 +3,7 @@
  * write them back; by read/write and through a mapping.
  *
  *   gcc -O2 -Wall -Wextra -o mmap_test_fixed mmap_test_fixed.c
- *   ./mmap_test_fixed [-c | -d] [-n INTEGERS] [-r ROUNDS] [-w BYTES] [FILE]
+ *   ./mmap_test_fixed [-c | -d] [-n INTEGERS] [-r ROUNDS] [-w BYTES] [-p KIB] [FILE]
  *
  *   -c  cold: before each turn the file is evicted from the page cache, and
  *       the program stops if any page of it stayed
@@ -13,8 +13,12 @@
  *   -r  how many rounds, 1001 by default; each case has one turn a round,
  *       in an order drawn anew for each round
  *   -w  make the file by writes of this many bytes; by default one write.
- *       It matters: the page cache keeps what one write brought in one piece,
- *       and a mapped store faults once for each piece
+ *       It matters: what one write brings, the page cache keeps in few large
+ *       pieces (folios), and a mapping faults once for each piece
+ *   -p  place each mapping this many KiB after a 2 MiB boundary of the address
+ *       space; by default the kernel chooses. It matters for files below
+ *       2 MiB: the pages of a folio that lies across such a boundary are
+ *       faulted in one by one
  *
  * FILE (mmap_test_fixed.dat) must not exist. It is made here and removed at
  * the end. Every integer in it is checked after every turn, outside the timed
@@ -37,6 +41,7 @@
 static const char *path = "mmap_test_fixed.dat";
 static size_t count = 10000, bytes;
 static int cold, durable;
+static char *place;	/* where -p puts the mappings; NULL: anywhere */
 
 static int *buffer;	/* the read/write cases' memory, allocated once */
 static int *check;	/* the file as the verification reads it */
@@ -108,13 +113,38 @@ static void read_write(int fd)
 		die("fdatasync");
 }
 
-static int *map(int fd)
+/* Sets place to an address that is free for two mappings, one after another. */
+static void choose_place(size_t kib)
 {
-	int *m = mmap(NULL, bytes, PROT_READ | PROT_WRITE, MAP_SHARED, fd, 0);
+	size_t step = 2 << 20, spare = 2 * bytes + 4 * step + kib * 1024;
+	char *m = mmap(NULL, spare, PROT_NONE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE, -1, 0);
+
+	if (m == MAP_FAILED || munmap(m, spare) != 0)
+		die("mmap");
+	place = m + (step - (size_t)m % step) + kib * 1024;
+}
+
+static int *map_at(char *where, int fd)
+{
+	int *m = mmap(where, bytes, PROT_READ | PROT_WRITE,
+		      MAP_SHARED | (where ? MAP_FIXED_NOREPLACE : 0), fd, 0);
 
 	if (m == MAP_FAILED)
 		die("mmap");
 	return m;
+}
+
+static int *map(int fd)
+{
+	return map_at(place, fd);
+}
+
+/* The kept mapping lies behind the place of the others, aligned as they are. */
+static int *map_to_keep(int fd)
+{
+	size_t step = 2 << 20;
+
+	return map_at(place ? place + (bytes + step) / step * step : NULL, fd);
 }
 
 static void use_map(int *m)
@@ -300,7 +330,7 @@ static long number(const char *s)
 	char *end;
 	long n = strtol(s, &end, 10);
 
-	if (*end || n <= 0 || n > 500 * 1000 * 1000) {
+	if (*end || end == s || n < 0 || n > 500 * 1000 * 1000) {
 		fprintf(stderr, "mmap_test_fixed: not a usable number: %s\n", s);
 		exit(2);
 	}
@@ -311,18 +341,24 @@ int main(int argc, char **argv)
 {
 	int opt, n = CASES, rounds = 1001;
 	size_t piece = 0;
+	long kib = -1;
 
-	while ((opt = getopt(argc, argv, "cdn:r:w:")) != -1)
+	while ((opt = getopt(argc, argv, "cdn:r:w:p:")) != -1)
 		switch (opt) {
 		case 'c': cold = 1; break;
 		case 'd': durable = 1; break;
 		case 'n': count = number(optarg); break;
 		case 'r': rounds = number(optarg); break;
 		case 'w': piece = number(optarg); break;
+		case 'p': kib = number(optarg); break;
 		default: return 2;
 		}
 	if (optind < argc)
 		path = argv[optind];
+	if (count == 0 || rounds == 0) {
+		fprintf(stderr, "mmap_test_fixed: -n and -r must be at least 1\n");
+		return 2;
+	}
 	bytes = count * sizeof(int);
 	buffer = malloc(bytes);
 	check = malloc(bytes);
@@ -341,10 +377,12 @@ int main(int argc, char **argv)
 	if (fdatasync(kept_fd) != 0)
 		die("fdatasync");
 
+	if (kib >= 0)
+		choose_place(kib);
 	if (cold)
 		n--;	/* a page that is mapped is not evicted: no kept mapping */
 	else
-		kept_map = map(kept_fd);
+		kept_map = map_to_keep(kept_fd);
 	for (int i = 0; i < n; i++)
 		if (!(cases[i].ns = malloc(rounds * sizeof *cases[i].ns)))
 			die("malloc");
