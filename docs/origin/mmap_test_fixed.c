@@ -16,9 +16,9 @@
  *       It matters: what one write brings, the page cache keeps in few large
  *       pieces (folios), and a mapping faults once for each piece
  *   -p  place each mapping this many KiB after a 2 MiB boundary of the address
- *       space; by default the kernel chooses. It matters for files below
- *       2 MiB: the pages of a folio that lies across such a boundary are
- *       faulted in one by one
+ *       space; by default the kernel chooses, and it aligns only mappings of
+ *       2 MiB and more. It matters: the pages of a folio that lies across such
+ *       a boundary are faulted in one by one
  *
  * FILE (mmap_test_fixed.dat) must not exist. It is made here and removed at
  * the end. Every integer in it is checked after every turn, outside the timed
