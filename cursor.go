@@ -119,6 +119,9 @@ func (c *Cursor) WriteByte(v byte) error {
 // Next returns the next n bytes without copying them and moves on, or fewer and
 // io.EOF where the mapping ends before. What holds for [Map.Slice] holds for it.
 func (c *Cursor) Next(n int64) ([]byte, error) {
+	if n < 0 {
+		return nil, c.m.boundsError("slice", c.off, n)
+	}
 	left := max(c.m.Len()-c.off, 0)
 	short := n > left
 	if short {

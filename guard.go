@@ -52,22 +52,26 @@ func (m *Map) copyGuarded(op string, dst, src []byte) (err error) {
 
 // transfer copies min(len(dst), len(src)) bytes, of which off is the place in
 // the mapping. After a fault it copies again what lies before the failing page,
-// so that n bytes are done and none after them is needed.
+// so that n bytes are done and the error's Offset is the first that is not.
 func (m *Map) transfer(op string, dst, src []byte, off int64) (int, error) {
 	n := min(len(dst), len(src))
 	err := m.copyGuarded(op, dst[:n], src[:n])
 	if err == nil {
 		return n, nil
 	}
-	for n > 0 {
+	for {
 		n = m.beforeFault(err, off, n)
-		if again := m.copyGuarded(op, dst[:n], src[:n]); again == nil {
-			return n, err
-		} else {
-			err = again
+		again := m.copyGuarded(op, dst[:n], src[:n])
+		if again == nil {
+			break
 		}
+		err = again
 	}
-	return 0, err
+	var fault *Error
+	if errors.As(err, &fault) {
+		fault.Offset = m.offset + off + int64(n)
+	}
+	return n, err
 }
 
 // beforeFault returns how many of the n bytes at off lie before the page that err
@@ -102,6 +106,12 @@ func (m *Map) faultError(op string, r any) error {
 func (m *Map) why(off int64) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
+	return m.whyLocked(off)
+}
+
+// whyLocked asks the file for its size and the byte, then the kernel whether a
+// load and a store would work now.
+func (m *Map) whyLocked(off int64) error {
 	if m.closed.Load() {
 		return ErrClosed
 	}
@@ -109,16 +119,29 @@ func (m *Map) why(off int64) error {
 		return err
 	}
 	at := m.begin + int(off)
-	if err := m.region.Probe(at, false); errors.Is(err, sys.ErrBus) {
-		return ErrIO
-	}
-	switch err := m.region.Probe(at, true); {
-	case m.mode == ReadOnly, errors.Is(err, sys.ErrProtected):
+	load := m.region.Probe(at, false)
+	store := m.region.Probe(at, true)
+	switch {
+	case errors.Is(load, sys.ErrBus), errors.Is(store, sys.ErrBus):
+		return m.busTrouble(off, load)
+	case m.mode == ReadOnly, errors.Is(store, sys.ErrProtected):
 		return ErrReadOnly
-	case errors.Is(err, sys.ErrBus):
-		return ErrNoSpace
 	}
 	return ErrFault
+}
+
+// busTrouble tells a full device from one that fails. A file system in memory
+// (tmpfs) needs space even to load from a hole.
+func (m *Map) busTrouble(off int64, load error) error {
+	if m.file.Valid() {
+		if err := m.file.SpaceTrouble(m.offset + off); err != nil {
+			return fmt.Errorf("%w: %w", ErrNoSpace, err)
+		}
+	}
+	if load == nil {
+		return ErrNoSpace
+	}
+	return ErrIO
 }
 
 // fileTrouble asks the file itself: its size, then the byte.

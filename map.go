@@ -1,6 +1,7 @@
 package filemap
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io/fs"
@@ -98,13 +99,13 @@ func Create(path string, size int64, options ...Option) (*Map, error) {
 		return nil, createError(path, size, explainOpen(path, err))
 	}
 	if err := setSize(f, size, c.has(Sparse)); err != nil {
-		return nil, createError(path, size, errors.Join(err, abandon(f, path, fresh)))
+		_ = f.Close()
+		removeIf(fresh, path)
+		return nil, createError(path, size, err)
 	}
 	m, err := mapOrClose(f, path, &c)
 	if err != nil {
-		if fresh {
-			err = errors.Join(err, os.Remove(path))
-		}
+		removeIf(fresh, path)
 		return nil, err
 	}
 	m.sync.newEntry = fresh
@@ -127,9 +128,9 @@ func createFile(path string, c *config) (f sys.File, fresh bool, err error) {
 		err = f.Truncate(0)
 	}
 	if err != nil {
-		return f, false, errors.Join(err, f.Close())
+		_ = f.Close()
 	}
-	return f, false, nil
+	return f, false, err
 }
 
 func setSize(f sys.File, size int64, sparse bool) error {
@@ -146,12 +147,12 @@ func setSize(f sys.File, size int64, sparse bool) error {
 	return err
 }
 
-func abandon(f sys.File, path string, fresh bool) error {
-	err := f.Close()
+// removeIf takes back a file that a failed Create has made. The failure is what
+// the caller is told.
+func removeIf(fresh bool, path string) {
 	if fresh {
-		err = errors.Join(err, os.Remove(path))
+		_ = os.Remove(path)
 	}
-	return err
 }
 
 // Anonymous maps size bytes of zeroed memory that belong to no file and to this
@@ -190,7 +191,8 @@ func Anonymous(size int64, options ...Option) (*Map, error) {
 func mapOrClose(f sys.File, path string, c *config) (*Map, error) {
 	m, err := mapFile(f, path, c)
 	if err != nil {
-		return nil, errors.Join(err, f.Close())
+		_ = f.Close() // err is why
+		return nil, err
 	}
 	return m.prepare(c)
 }
@@ -243,33 +245,37 @@ func (m *Map) attach(n int, create func(n int) (sys.Region, error)) error {
 
 // prepare does what the options want done with a fresh mapping.
 func (m *Map) prepare(c *config) (*Map, error) {
-	err := func() error {
-		for _, a := range c.advice {
-			if err := m.Advise(a, 0, ToEnd); err != nil {
-				return err
-			}
-		}
-		if c.has(Locked) {
-			if err := m.Lock(0, ToEnd); err != nil {
-				return err
-			}
-		}
-		if c.has(Populated) {
-			return m.populateAll()
-		}
-		return nil
-	}()
-	if err != nil {
-		return nil, errors.Join(err, m.Close())
-	}
-	if c.has(NoDescriptor) && m.file.Valid() && sys.Mapped {
-		err = m.file.Close()
-		m.file = sys.File{}
-	}
-	if err != nil {
-		return nil, errors.Join(m.fail("open", 0, 0, err), m.Close())
+	if err := m.applyOptions(c); err != nil {
+		_ = m.Close() // err is why
+		return nil, err
 	}
 	return m, nil
+}
+
+func (m *Map) applyOptions(c *config) error {
+	for _, a := range c.advice {
+		if err := m.Advise(a, 0, ToEnd); err != nil {
+			return err
+		}
+	}
+	if c.has(Locked) {
+		if err := m.Lock(0, ToEnd); err != nil {
+			return err
+		}
+	}
+	if c.has(Populated) {
+		if err := m.Populate(context.Background(), 0, ToEnd, nil); err != nil {
+			return err
+		}
+	}
+	if c.has(NoDescriptor) && m.file.Valid() {
+		f := m.file
+		m.file = sys.File{}
+		if err := f.Close(); err != nil {
+			return m.fail("open", 0, 0, err)
+		}
+	}
+	return nil
 }
 
 // regularSize returns the size of a regular file, and refuses everything else,

@@ -44,10 +44,6 @@ func (m *Map) Populate(ctx context.Context, off, n int64, progress func(done int
 	return nil
 }
 
-func (m *Map) populateAll() error {
-	return m.Populate(context.Background(), 0, ToEnd, nil)
-}
-
 func (m *Map) populatePart(off, n int64) error {
 	err := m.onPages("populate", off, n, func(begin, length int) error {
 		return m.region.Advise(sys.PopulateRead, begin, length)
@@ -83,16 +79,29 @@ func (m *Map) populateByReading(off, n int64) error {
 }
 
 // addressTrouble says which page made a system call on [off, off+n) fail with
-// EFAULT, or ENOMEM as mlock has it, and why.
+// EFAULT, or ENOMEM as mlock has it, and why. Stores are tried only when every
+// load works, since trying makes pages dirty. m.mu is held.
 func (m *Map) addressTrouble(off, n int64, err error) error {
 	if !sys.IsBadAddress(err) && !sys.NoMemory(err) {
 		return err
 	}
+	at, found := m.firstBad(off, n, false)
+	if !found && m.mode != ReadOnly {
+		at, found = m.firstBad(off, n, true)
+	}
+	if !found {
+		return err
+	}
+	return fmt.Errorf("%w (at file offset %d): %w", m.whyLocked(at), m.offset+at, err)
+}
+
+// firstBad finds the first page of [off, off+n) where a load, or a store, faults.
+func (m *Map) firstBad(off, n int64, store bool) (int64, bool) {
 	page := int64(sys.PageSize)
 	for at := off; at < off+n; at += page - (m.offset+at)%page {
-		if cause := m.fileTrouble(at); cause != nil {
-			return fmt.Errorf("%w (at file offset %d): %w", cause, m.offset+at, err)
+		if errors.Is(m.region.Probe(m.begin+int(at), store), sys.ErrBus) || m.fileTrouble(at) != nil {
+			return at, true
 		}
 	}
-	return err
+	return 0, false
 }

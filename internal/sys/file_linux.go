@@ -34,3 +34,22 @@ func (f File) StartWriteback(_ Region, offset int64, off, n int) error {
 		return unix.SyncFileRange(f.fd(), offset+int64(off), int64(n), unix.SYNC_FILE_RANGE_WRITE)
 	})
 }
+
+// SpaceTrouble tells whether the page at off has no block because the device or
+// the quota is full: with a descriptor that may write by asking for the block
+// (fallocate(2)), which a store would have done too, else by what is left
+// (fstatfs(2)). It returns nil where space is not the trouble.
+func (f File) SpaceTrouble(off int64) error {
+	if f.Writable() {
+		err := retry(func() error { return unix.Fallocate(f.fd(), unix.FALLOC_FL_KEEP_SIZE, off, 1) })
+		if isNoSpace(err) {
+			return err
+		}
+		return nil
+	}
+	var st unix.Statfs_t
+	if err := unix.Fstatfs(f.fd(), &st); err == nil && st.Blocks > 0 && st.Bavail == 0 {
+		return unix.ENOSPC
+	}
+	return nil
+}

@@ -33,7 +33,12 @@ func MapFile(f File, offset int64, size int, prot Prot, sharing Sharing) (Region
 	if sharing == Private {
 		flags = unix.MAP_PRIVATE
 	}
-	return mmap(f.fd(), offset, size, prot, flags)
+	length := roundUp(uintptr(size))
+	base, err := mapFile(f.fd(), offset, length, protFlags(prot), flags)
+	if err != nil {
+		return Region{}, err
+	}
+	return Region{base, length}, nil
 }
 
 // MapAnonymous maps size bytes of zeroed memory that belong to no file. Unless
@@ -44,12 +49,8 @@ func MapAnonymous(size int, prot Prot, reserve bool) (Region, error) {
 	if !reserve {
 		flags |= mapNoReserve
 	}
-	return mmap(-1, 0, size, prot, flags)
-}
-
-func mmap(fd int, offset int64, size int, prot Prot, flags int) (Region, error) {
 	length := roundUp(uintptr(size))
-	base, err := unix.MmapPtr(fd, offset, nil, length, protFlags(prot), flags)
+	base, err := unix.MmapPtr(-1, 0, nil, length, protFlags(prot), flags)
 	if err != nil {
 		return Region{}, err
 	}

@@ -1,0 +1,48 @@
+//go:build unix
+
+package filemap_test
+
+import (
+	"io/fs"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"golang.org/x/sys/unix"
+
+	"github.com/filemap-go/filemap"
+)
+
+func TestOpenSpecialFiles(t *testing.T) {
+	fifo := filepath.Join(t.TempDir(), "fifo")
+	if err := unix.Mkfifo(fifo, 0o600); err != nil {
+		t.Skipf("needs mkfifo: %v", err)
+	}
+	for _, path := range []string{fifo, "/dev/null", "/dev/zero"} {
+		for _, mode := range []filemap.Mode{filemap.ReadOnly, filemap.ReadWrite, filemap.Private} {
+			_, err := filemap.Open(path, mode)
+			wantError(t, err, filemap.ErrNotRegular)
+		}
+	}
+	_, err := filemap.Create(fifo, 10, filemap.Overwrite)
+	wantError(t, err, filemap.ErrNotRegular)
+	if _, err := os.Stat("/proc/self/status"); err == nil {
+		_, err = filemap.Open("/proc/self/status")
+		wantError(t, err, filemap.ErrNotRegular)
+	}
+}
+
+func TestOpenWithoutPermission(t *testing.T) {
+	path := writeFile(t, pattern(100))
+	if err := os.Chmod(path, 0); err != nil {
+		t.Fatal(err)
+	}
+	asNobody(t, func() {
+		for _, mode := range []filemap.Mode{filemap.ReadOnly, filemap.ReadWrite, filemap.Private} {
+			_, err := filemap.Open(path, mode)
+			wantError(t, err, fs.ErrPermission)
+		}
+		_, err := filemap.Create(filepath.Join(filepath.Dir(path), "new"), 1)
+		wantError(t, err, fs.ErrPermission)
+	})
+}

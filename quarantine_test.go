@@ -1,0 +1,156 @@
+package filemap
+
+import (
+	"errors"
+	"os"
+	"path/filepath"
+	"runtime"
+	"testing"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+func bytesOf(t *testing.T, b byte, size int) string {
+	path := filepath.Join(t.TempDir(), "file")
+	content := make([]byte, size)
+	for i := range content {
+		content[i] = b
+	}
+	if err := os.WriteFile(path, content, 0o644); err != nil {
+		t.Fatal(err)
+	}
+	return path
+}
+
+// TestStaleSlice is the accident that the quarantine is for: a slice is used
+// after Close, when other mappings of its size have been made.
+func TestStaleSlice(t *testing.T) {
+	if !sys.Mapped {
+		t.Skip("memory is not mapped on this system: a stale slice is a copy")
+	}
+	mine, other := bytesOf(t, 1, 64<<10), bytesOf(t, 2, 64<<10)
+	m, err := Open(mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	stale := m.Bytes()
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	for range 100 {
+		stranger, err := Open(other)
+		if err != nil {
+			t.Fatal(err)
+		}
+		defer stranger.Close()
+		if &stranger.Bytes()[0] == &stale[0] {
+			t.Fatal("the addresses of a closed Map were given to another")
+		}
+	}
+	guard, err := Open(mine)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer guard.Close()
+	var got byte
+	err = faultOf(func() { got = stale[100] })
+	if err == nil {
+		t.Errorf("a stale slice read %d", got)
+	}
+}
+
+// faultOf returns the panic that a fault in f makes, anywhere in memory.
+func faultOf(f func()) (fault error) {
+	m := &Map{path: "test"}
+	defer func() {
+		if r, ok := recover().(error); ok {
+			fault = r
+		}
+	}()
+	_ = m.Guard(func() error { f(); return nil })
+	return nil
+}
+
+// TestQuarantineBounds closes many Maps that stay reachable, and many that do not.
+func TestQuarantineBounds(t *testing.T) {
+	defer SetQuarantine(newQuarantine().maxRegions, newQuarantine().maxBytes)
+	path := bytesOf(t, 1, 10_000)
+	SetQuarantine(0, 0)
+	retired.releaseAll()
+	base := waitingRegions()
+
+	var kept []*Map
+	for range 300 {
+		m, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+		kept = append(kept, m)
+	}
+	retired.releaseAll()
+	if got := waitingRegions() - base; got < 300 {
+		t.Errorf("%d of 300 regions wait though their Maps can be reached", got)
+	}
+	for _, m := range kept {
+		if _, err := m.ReadAt(make([]byte, 1), 0); !errors.Is(err, ErrClosed) {
+			t.Fatal(err)
+		}
+	}
+	runtime.KeepAlive(kept)
+	kept = nil
+	retired.releaseAll()
+	if got := waitingRegions() - base; got > 10 {
+		t.Errorf("%d regions wait though their Maps are gone", got)
+	}
+	SetQuarantine(10, 1<<30)
+	for range 1000 {
+		m, err := Open(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	runtime.GC()
+	SetQuarantine(10, 1<<30)
+	if got := waitingRegions(); got > 11 {
+		t.Errorf("%d regions wait, the bound is 10", got)
+	}
+}
+
+func waitingRegions() int {
+	retired.mu.Lock()
+	defer retired.mu.Unlock()
+	return len(retired.waiting)
+}
+
+// TestCloseDropsMemory: the pages and the file go at once, only addresses stay.
+func TestCloseDropsMemory(t *testing.T) {
+	m, err := Anonymous(8 << 20)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for i := 0; i < len(m.data); i += 4096 {
+		m.data[i] = 1
+	}
+	region := m.region
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if !sys.Mapped {
+		return
+	}
+	status := make([]sys.PageStatus, 4)
+	if err := region.Resident(0, status); errors.Is(err, errors.ErrUnsupported) {
+		t.Skipf("unsupported on %s: %v", runtime.GOOS, err)
+	}
+	for i, s := range status {
+		if s == sys.Resident {
+			t.Errorf("page %d is still in memory after Close", i)
+		}
+	}
+}
