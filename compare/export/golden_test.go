@@ -26,6 +26,7 @@ var exporters = map[string]func(io.Writer, *compare.Report) error{
 	"130.txt":      func(w io.Writer, r *compare.Report) error { return Text(w, r, TextOptions{Width: 130}) },
 	"color.80.txt": func(w io.Writer, r *compare.Report) error { return Text(w, r, TextOptions{Color: true}) },
 	"json":         JSON,
+	"bench.txt":    Benchfmt,
 }
 
 func TestGolden(t *testing.T) {

@@ -177,8 +177,8 @@ func headline(r *compare.Report) []string {
 // runsText gives how often each contender ran.
 func runsText(r *compare.Report) string {
 	least, most := 0, 0
-	for _, comparison := range append([]compare.Size{{Results: r.Results}}, r.Comparisons...) {
-		for _, result := range sound(comparison.Results) {
+	for _, compared := range comparisons(r) {
+		for _, result := range sound(compared.Results) {
 			if least == 0 || result.Runs < least {
 				least = result.Runs
 			}
@@ -189,4 +189,12 @@ func runsText(r *compare.Report) string {
 		return grouped(int64(most)) + " runs each, interleaved"
 	}
 	return grouped(int64(least)) + " to " + grouped(int64(most)) + " runs each, interleaved"
+}
+
+// comparisons are the sizes of a report, a sweep or not.
+func comparisons(r *compare.Report) []compare.Size {
+	if len(r.Comparisons) > 0 {
+		return r.Comparisons
+	}
+	return []compare.Size{comparison(r)}
 }

@@ -66,7 +66,7 @@ func warmIncrement() *compare.Report {
 		{name: "map random", description: "mapped each time, with the advice for random access", family: familyMapping,
 			medianNs: 19350, noise: 0.11, ratio: 0.903, significant: true, minor: 10, calls: 3},
 	} {
-		results = append(results, c.result(120))
+		results = append(results, c.result(30))
 	}
 	return &compare.Report{
 		Schema: compare.Schema, Machine: machine(),
@@ -140,7 +140,7 @@ func sweep() *compare.Report {
 			{name: nameOneShot, family: familyMapping, medianNs: readWrite / oneShot, noise: 0.05, ratio: oneShot, significant: i > 1, minor: float64(bytes / 65536), calls: 2},
 			{name: nameKept, family: familyMapping, medianNs: readWrite / kept, noise: 0.05, ratio: kept, significant: true},
 		} {
-			results = append(results, c.result(20))
+			results = append(results, c.result(10))
 		}
 		r.Comparisons = append(r.Comparisons, compare.Size{SizeBytes: bytes, Integers: bytes / 4, Results: results})
 	}
