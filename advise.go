@@ -33,9 +33,10 @@ const (
 	// Cold makes the range the first to go when memory is short. MADV_COLD,
 	// Linux 5.4.
 	Cold = Advice(sys.Cold)
-	// PageOut evicts the range now: dirty pages are written first.
-	// MADV_PAGEOUT, Linux 5.4; of a shared mapping only for who owns the file
-	// or may write it, silently nothing for others.
+	// PageOut evicts the range now. It looks only at pages that this mapping
+	// has touched, and on present kernels leaves dirty pages of a file where
+	// they are: Sync first. MADV_PAGEOUT, Linux 5.4; of a shared mapping only
+	// for who owns the file or may write it, silently nothing for others.
 	PageOut = Advice(sys.PageOut)
 	// PopulateRead loads and maps the range, waiting for it: see Populate,
 	// which can be cancelled. MADV_POPULATE_READ, Linux 5.14.

@@ -62,6 +62,24 @@ func TestFullDisk(t *testing.T) {
 	})
 }
 
+func TestExecutable(t *testing.T) {
+	path := writeFile(t, pattern(100))
+	for _, c := range []struct {
+		mode filemap.Mode
+		want string
+	}{{filemap.ReadOnly, "r-xs"}, {filemap.ReadWrite, "rwxs"}, {filemap.Private, "rwxp"}} {
+		m := open(t, path, c.mode, filemap.Executable)
+		address := fmt.Sprintf("%x-", uintptr(unsafe.Pointer(&m.Bytes()[0])))
+		maps, err := os.ReadFile("/proc/self/maps")
+		if err != nil {
+			t.Skipf("needs /proc: %v", err)
+		}
+		if _, line, _ := strings.Cut(string(maps), address); !strings.Contains(strings.SplitN(line, "\n", 2)[0], c.want) {
+			t.Errorf("%v: the mapping is not %s: %.60s", c.mode, c.want, line)
+		}
+	}
+}
+
 func TestCreateAllocates(t *testing.T) {
 	dir := t.TempDir()
 	for name, options := range map[string][]filemap.Option{"full": nil, "sparse": {filemap.Sparse}} {
