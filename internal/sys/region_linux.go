@@ -9,6 +9,10 @@ import (
 
 const mapNoReserve = unix.MAP_NORESERVE
 
+// SyncNeedsFile tells whether [Region.Sync] needs the file: msync(2) with MS_SYNC
+// is fdatasync(2) of the range.
+const SyncNeedsFile = false
+
 var adviceCodes = [...]int{
 	Normal:        unix.MADV_NORMAL,
 	Random:        unix.MADV_RANDOM,

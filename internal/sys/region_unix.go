@@ -104,9 +104,14 @@ func (r Region) Addr() uintptr { return uintptr(r.base) }
 func (r Region) Len() int { return int(r.size) }
 
 // Sync writes the dirty pages of [off, off+n) and waits until they are durable
-// (msync(2) with MS_SYNC). The range must be whole pages.
-func (r Region) Sync(_ File, off, n int) error {
-	return retry(func() error { return unix.Msync(r.slice(off, n), unix.MS_SYNC) })
+// (msync(2) with MS_SYNC; where that alone does not promise it, see
+// [SyncNeedsFile], [File.Sync] as well). The range must be whole pages.
+func (r Region) Sync(f File, off, n int) error {
+	err := retry(func() error { return unix.Msync(r.slice(off, n), unix.MS_SYNC) })
+	if err != nil || !SyncNeedsFile {
+		return err
+	}
+	return f.Sync()
 }
 
 // Protect sets what an access to [off, off+n) may do (mprotect(2)).

@@ -1,0 +1,17 @@
+package sys
+
+import "golang.org/x/sys/unix"
+
+// Evict asks the kernel to drop the file's clean pages from memory
+// (posix_fadvise(2) with POSIX_FADV_DONTNEED). It keeps pages that are dirty,
+// mapped by any process or in use, and does not say so: look at what is resident
+// afterwards.
+func (f File) Evict() error {
+	return retry(func() error { return unix.Fadvise(f.fd(), 0, 0, unix.FADV_DONTNEED) })
+}
+
+// SyncData makes the file's data durable, and of its metadata what is needed to
+// read it back (fdatasync(2)).
+func (f File) SyncData() error {
+	return retry(func() error { return unix.Fdatasync(f.fd()) })
+}

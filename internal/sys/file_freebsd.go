@@ -1,0 +1,9 @@
+package sys
+
+import "golang.org/x/sys/unix"
+
+// posix_fallocate(2) returns the error and leaves errno alone.
+func (f File) posixFallocate(off, n int64) unix.Errno {
+	failed, _, errno := unix.Syscall(unix.SYS_POSIX_FALLOCATE, uintptr(f.fd()), uintptr(off), uintptr(n))
+	return max(unix.Errno(failed), errno)
+}

@@ -1,0 +1,27 @@
+//go:build darwin || freebsd || netbsd || dragonfly
+
+package sys
+
+import (
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Resident fills status, one byte a page from the page at off, with what
+// mincore(2) says. See [File.ResidencyKnown] for what it means.
+func (r Region) Resident(off int, status []PageStatus) error {
+	if len(status) == 0 {
+		return nil
+	}
+	vec := unsafe.Slice((*byte)(unsafe.Pointer(&status[0])), len(status))
+	addr := uintptr(unsafe.Add(r.base, off))
+	_, _, errno := unix.Syscall(unix.SYS_MINCORE, addr, uintptr(len(vec)*PageSize), uintptr(unsafe.Pointer(&vec[0])))
+	if errno != 0 {
+		return errno
+	}
+	for i := range vec {
+		vec[i] &= 1 // MINCORE_INCORE; the others tell who used the page
+	}
+	return nil
+}
