@@ -27,6 +27,7 @@ var exporters = map[string]func(io.Writer, *compare.Report) error{
 	"color.80.txt": func(w io.Writer, r *compare.Report) error { return Text(w, r, TextOptions{Color: true}) },
 	"json":         JSON,
 	"bench.txt":    Benchfmt,
+	"html":         HTML,
 }
 
 func TestGolden(t *testing.T) {

@@ -1,0 +1,227 @@
+package export
+
+import (
+	"strconv"
+	"strings"
+
+	"github.com/filemap-go/filemap/compare"
+)
+
+// besideBar is the article's ratio, or one measured here, as a bar.
+type besideBar struct {
+	Name, ReadWrite, Mapping, Ratio string
+	Class                           string
+	Length, One                     string
+}
+
+func besideBars(r *compare.Report) []besideBar {
+	const room = 0.96 // the longest bar ends before the edge
+	rows := besides(r)
+	longest := 1.0
+	for _, row := range rows {
+		longest = max(longest, row.value)
+	}
+	var bars []besideBar
+	for _, row := range rows {
+		class := "article"
+		if row.here {
+			class = "mapping"
+		}
+		bars = append(bars, besideBar{row.name, row.readWrite, row.mapping, row.ratio, class,
+			percent(row.value / longest * 100 * room), percent(1 / longest * 100 * room)})
+	}
+	return bars
+}
+
+// timesPlot is the distribution of every contender's runs, on either axis.
+type timesPlot struct {
+	Rows                    []timesRow
+	Failed                  []failedRow
+	LogarithmicFirst        bool
+	Linear, Logarithmic     []tick
+	Dots                    int
+	Beyond                  int
+	StripHeight, AxisHeight int
+}
+
+type timesRow struct {
+	Name, Class, About    string
+	Median, Spread, Speed string
+	Summary               string // for those who hear the page
+	Linear, Logarithmic   strip
+}
+
+type failedRow struct{ Name, Class, Outcome string }
+
+func newTimesPlot(results []compare.Result) *timesPlot {
+	p := &timesPlot{StripHeight: stripHeight, AxisHeight: 24}
+	for _, r := range results {
+		if why := failure(r); why != "" {
+			p.Failed = append(p.Failed, failedRow{plain(r.Contender), familyClass(r), why})
+		}
+	}
+	good := sound(results)
+	if len(good) == 0 {
+		return p
+	}
+	linear, logarithmic := axes(good)
+	p.Linear, p.Logarithmic = linear.ticks(), logarithmic.ticks()
+	const farApart = 8
+	p.LogarithmicFirst = good[len(good)-1].MedianNs > farApart*good[0].MedianNs
+	reference := 0.0
+	if baseline := find(good, nameBaseline); baseline != nil {
+		reference = baseline.MedianNs
+	}
+	for _, r := range good {
+		row := timesRow{
+			Name: plain(r.Contender), Class: familyClass(r), About: plain(r.Description),
+			Median: duration(r.MedianNs), Spread: "± " + spread(r.MedianNs, r.LowNs, r.HighNs),
+			Speed: ratioText(r), Summary: spoken(r),
+			Linear: newStrip(linear, r, reference), Logarithmic: newStrip(logarithmic, r, reference),
+		}
+		p.Beyond += row.Linear.Beyond
+		p.Dots += len(r.SamplesNs)
+		p.Rows = append(p.Rows, row)
+	}
+	return p
+}
+
+// spoken says in words what a strip shows.
+func spoken(r compare.Result) string {
+	samples := positive(r)
+	return plain(r.Contender) + ": median " + duration(r.MedianNs) +
+		", 95 % interval " + duration(r.LowNs) + " to " + duration(r.HighNs) +
+		"; " + grouped(int64(r.Runs)) + " runs from " + duration(samples[0]) + " to " + duration(samples[len(samples)-1])
+}
+
+// panel is one count of all contenders.
+type panel struct {
+	Title, About string
+	Bars         []panelBar
+}
+
+type panelBar struct {
+	Name, Class, Value string
+	Length             string
+	Nought, Unknown    bool
+}
+
+// panels draws the counts in which the contenders can differ; those that are
+// nought for all are only named.
+func panels(report *compare.Report, results []compare.Result) ([]panel, string) {
+	var drawn []panel
+	var silent []string
+	for _, why := range shown(report, results) {
+		known, most := 0, 0.0
+		for i := range results {
+			if value := why.value(&results[i]); value != nil {
+				known++
+				most = max(most, *value)
+			}
+		}
+		switch {
+		case known == 0: // a footnote tells why
+		case most == 0:
+			silent = append(silent, strings.ToLower(why.title))
+		default:
+			drawn = append(drawn, newPanel(why, results, most))
+		}
+	}
+	return drawn, strings.Join(silent, ", ")
+}
+
+func newPanel(why reason, results []compare.Result, most float64) panel {
+	p := panel{Title: why.title, About: why.about}
+	for i := range results {
+		b := panelBar{Name: plain(results[i].Contender), Class: familyClass(results[i]), Value: why.text(&results[i])}
+		value := why.value(&results[i])
+		switch {
+		case value == nil:
+			b.Unknown = true
+		case *value == 0:
+			b.Nought = true
+		default:
+			b.Length = percent(*value / most * 100)
+		}
+		p.Bars = append(p.Bars, b)
+	}
+	return p
+}
+
+// resultTable holds every figure of one size.
+type resultTable struct {
+	Title string
+	Heads []tableHead
+	Rows  []tableRow
+}
+
+type tableHead struct{ Short, Long string }
+
+type tableRow struct {
+	Name, Class, About, Outcome string
+	Cells                       []string
+	Columns                     int
+}
+
+func resultTables(r *compare.Report) []resultTable {
+	var tables []resultTable
+	for _, compared := range comparisons(r) {
+		tables = append(tables, newResultTable(r, compared))
+	}
+	return tables
+}
+
+func newResultTable(report *compare.Report, compared compare.Size) resultTable {
+	results := ranked(compared.Results)
+	whys := shown(report, results)
+	heads := []tableHead{{"Median", "of one run"}, {"95 % interval", "of the median"}, {"Speed", "times as fast as read/write; ~ may be chance"},
+		{"p", "probability that the difference is chance"}, {"Runs", "counted"}, {"Set-up", "apart from the run"}}
+	operations := hasOperations(results)
+	if operations {
+		heads = append(heads, tableHead{"p50", "of one operation"}, tableHead{"p99", "of one operation"})
+	}
+	for _, why := range whys {
+		heads = append(heads, tableHead{why.title, why.about})
+	}
+	t := resultTable{Title: exactSize(compared.SizeBytes), Heads: heads}
+	for _, r := range results {
+		row := tableRow{Name: plain(r.Contender), Class: familyClass(r), About: plain(r.Description),
+			Outcome: failure(r), Columns: len(heads)}
+		if row.Outcome == "" {
+			row.Cells = figures(r, whys, operations)
+		}
+		t.Rows = append(t.Rows, row)
+	}
+	return t
+}
+
+func hasOperations(results []compare.Result) bool {
+	for _, r := range results {
+		if r.P50Ns != nil || r.P99Ns != nil {
+			return true
+		}
+	}
+	return false
+}
+
+func figures(r compare.Result, whys []reason, operations bool) []string {
+	cells := []string{duration(r.MedianNs), duration(r.LowNs) + " – " + duration(r.HighNs), ratioText(r),
+		probability(r), grouped(int64(r.Runs)), duration(r.SetupNs)}
+	if operations {
+		cells = append(cells, durationCell(r.P50Ns).text, durationCell(r.P99Ns).text)
+	}
+	for _, why := range whys {
+		cells = append(cells, why.text(&r))
+	}
+	return cells
+}
+
+func probability(r compare.Result) string {
+	switch {
+	case isBaseline(r):
+		return ""
+	case r.PValue < 0.001:
+		return "< 0.001"
+	}
+	return strconv.FormatFloat(r.PValue, 'f', 3, 64)
+}

@@ -1,0 +1,104 @@
+package export
+
+import (
+	"math"
+	"strconv"
+
+	"github.com/filemap-go/filemap/compare"
+)
+
+const sweepHeight = 300
+
+// sweepPlot is ratio against file size, both logarithmic.
+type sweepPlot struct {
+	Height       int
+	Sizes        []tick
+	Ratios       []level
+	One, Article string // heights of the two rules
+	ArticleLabel string
+	Lines        []sweepLine
+}
+
+// level is a mark of the vertical axis.
+type level struct{ Y, Label string }
+
+type sweepLine struct {
+	Name, Class string
+	Points      []sweepPoint
+}
+
+// sweepPoint is a mark, joined to the one before it.
+type sweepPoint struct {
+	X, Y, FromX, FromY string
+	Joined, Certain    bool
+	Label              string
+}
+
+func newSweepPlot(r *compare.Report) sweepPlot {
+	var ratios ratioScale
+	ratios.cover(1)
+	ratios.cover(r.Article.Ratio)
+	for _, s := range r.Comparisons {
+		for _, name := range []string{nameKept, nameOneShot} {
+			if found := find(s.Results, name); found != nil {
+				ratios.cover(found.RatioToReadWrite)
+			}
+		}
+	}
+	ratios.low, ratios.high = ratios.low/1.15, ratios.high*1.15
+	plot := sweepPlot{Height: sweepHeight, One: ratios.height(1)}
+	if r.Article.Ratio > 0 {
+		plot.Article, plot.ArticleLabel = ratios.height(r.Article.Ratio), times(r.Article.Ratio)
+	}
+	for _, ratio := range []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100, 200, 500} {
+		if ratio >= ratios.low && ratio <= ratios.high {
+			plot.Ratios = append(plot.Ratios, level{ratios.height(ratio), trimmed(strconv.FormatFloat(ratio, 'f', 2, 64)) + "×"})
+		}
+	}
+	place := sizeAxis(r.Comparisons)
+	for i, s := range r.Comparisons {
+		plot.Sizes = append(plot.Sizes, tick{place(s.SizeBytes), exactSize(s.SizeBytes), i%2 == 1})
+	}
+	plot.Lines = []sweepLine{
+		newSweepLine(r, "mapped each time", "oneshot", nameOneShot, ratios, place),
+		newSweepLine(r, "mapping kept", "kept", nameKept, ratios, place),
+	}
+	return plot
+}
+
+// height is where a ratio lies, counted downwards as SVG does.
+func (s ratioScale) height(ratio float64) string {
+	return strconv.Itoa(int(math.Round((1 - s.part(ratio)) * sweepHeight)))
+}
+
+// sizeAxis places sizes on a logarithmic axis with room at both ends.
+func sizeAxis(sizes []compare.Size) func(int64) string {
+	const margin = 5
+	first, last := math.Inf(1), 0.0
+	for _, s := range sizes {
+		first, last = min(first, float64(s.SizeBytes)), max(last, float64(s.SizeBytes))
+	}
+	return func(bytes int64) string {
+		if last <= first {
+			return "50%"
+		}
+		return percent(margin + (100-2*margin)*math.Log(float64(bytes)/first)/math.Log(last/first))
+	}
+}
+
+func newSweepLine(r *compare.Report, name, class, contender string, ratios ratioScale, place func(int64) string) sweepLine {
+	line := sweepLine{Name: name, Class: class}
+	for _, s := range r.Comparisons {
+		found := find(s.Results, contender)
+		if found == nil {
+			continue
+		}
+		point := sweepPoint{X: place(s.SizeBytes), Y: ratios.height(found.RatioToReadWrite), Certain: found.Significant,
+			Label: exactSize(s.SizeBytes) + ", " + name + ": " + ratioText(*found)}
+		if n := len(line.Points); n > 0 {
+			point.Joined, point.FromX, point.FromY = true, line.Points[n-1].X, line.Points[n-1].Y
+		}
+		line.Points = append(line.Points, point)
+	}
+	return line
+}
