@@ -100,6 +100,9 @@ func (m *Map) Advise(a Advice, off, n int64) error {
 	if a > Unmergeable {
 		return m.fail("advise", off, n, fmt.Errorf("%w: no such advice", ErrOption))
 	}
+	if a == Cold || a == PageOut {
+		defer m.known.forget()
+	}
 	return m.onPages("advise", off, n, func(begin, length int) error {
 		step := length
 		if a == WillNeed {
@@ -139,6 +142,7 @@ func (m *Map) AdviseDestructive(a DestructiveAdvice, off, n int64) error {
 			return m.fail(op, off, n, fmt.Errorf("%w: Remove takes whole pages of %d bytes of the file", ErrAlignment, page))
 		}
 	}
+	defer m.known.forget()
 	return m.onPages(op, off, n, func(begin, length int) error {
 		return explainAdvice(m.region.Advise(sys.Advice(a), begin, length))
 	})

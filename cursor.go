@@ -143,7 +143,7 @@ func (c *Cursor) Next(n int64) ([]byte, error) {
 // only the copy of write(2), and any other writer a copy of 64 KiB at a time:
 // it might pass the bytes to a goroutine that a fault would crash.
 func (c *Cursor) WriteTo(w io.Writer) (int64, error) {
-	if f, ok := w.(*os.File); ok {
+	if f, ok := w.(*os.File); ok && c.m.backing != Read {
 		return c.writeToFile(f)
 	}
 	buffer := make([]byte, min(chunkBytes, max(c.m.Len()-c.off, 1)))

@@ -56,6 +56,10 @@ var (
 	// the operation needs the file's descriptor.
 	ErrNoFile = errors.New("the mapping keeps no file descriptor")
 
+	// ErrNotMapped: the operation needs the bytes as memory, and this Map reads
+	// them through its descriptor ([OrRead]). It matches [errors.ErrUnsupported].
+	ErrNotMapped = fmt.Errorf("the file is read and not mapped (use ReadAt, WriteAt or View): %w", errors.ErrUnsupported)
+
 	// ErrAlignment: the operation works on whole pages and the range is not, or
 	// a typed view's address is not a multiple of the type's alignment.
 	ErrAlignment = errors.New("misaligned")
@@ -106,5 +110,5 @@ func (m *Map) fail(op string, off, n int64, err error) *Error {
 
 // boundsError says which range was asked for and how long the mapping is.
 func (m *Map) boundsError(op string, off, n int64) *Error {
-	return m.fail(op, off, n, fmt.Errorf("%w of the mapping, which has %d bytes", ErrBounds, len(m.data)))
+	return m.fail(op, off, n, fmt.Errorf("%w of the mapping, which has %d bytes", ErrBounds, m.size))
 }

@@ -14,7 +14,9 @@ var (
 // end, an *Error where a page could not be had, with n the bytes before it.
 // It never makes the process crash, and a Close meanwhile ends it with ErrClosed.
 //
-// It is one copy from the page cache and no system call.
+// Where the pages are in memory it is one copy from the page cache and no system
+// call, once the Map knows; where they are not, a pread(2), in which the goroutine
+// waits and not the scheduler's processor as it would in a fault.
 func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	if m.closed.Load() {
 		return 0, m.fail("read", off, int64(len(p)), ErrClosed)
@@ -22,17 +24,34 @@ func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, m.boundsError("read", off, int64(len(p)))
 	}
-	if off >= int64(len(m.data)) {
+	if off >= m.size {
 		if len(p) == 0 {
 			return 0, nil
 		}
 		return 0, io.EOF
 	}
-	n, err := m.transfer("read", p, m.data[off:], off)
+	n, err := m.read("read", p[:min(int64(len(p)), m.size-off)], off)
 	if err == nil && n < len(p) {
 		err = io.EOF
 	}
 	return n, err
+}
+
+// read fills p from off, which lies inside the mapping.
+func (m *Map) read(op string, p []byte, off int64) (int, error) {
+	if m.backing == Read {
+		return m.readFile(op, p, off)
+	}
+	if len(p) > 0 && !m.resident(off, int64(len(p))) {
+		done, err := m.readUnknown(p, off)
+		if err != nil {
+			return 0, err
+		}
+		if done {
+			return len(p), nil
+		}
+	}
+	return m.transfer(op, p, m.data[off:], off)
 }
 
 // WriteAt copies p to off of the mapping. It writes what fits: a mapping does
@@ -50,14 +69,25 @@ func (m *Map) WriteAt(p []byte, off int64) (int, error) {
 		return 0, m.fail("write", off, want, ErrClosed)
 	case m.mode == ReadOnly:
 		return 0, m.fail("write", off, want, ErrReadOnly)
-	case off < 0 || (off > int64(len(m.data)) && want > 0):
+	case off < 0 || (off > m.size && want > 0):
 		return 0, m.boundsError("write", off, want)
 	case want == 0:
 		return 0, nil
 	}
-	n, err := m.transfer("write", m.data[off:], p, off)
+	n, err := m.write("write", p[:min(want, m.size-off)], off)
 	if err == nil && n < len(p) {
 		err = m.boundsError("write", off, want)
 	}
 	return n, err
+}
+
+// write stores p to off, inside of the mapping.
+func (m *Map) write(op string, p []byte, off int64) (int, error) {
+	if m.backing == Read {
+		return m.writeFile(op, p, off)
+	}
+	if n := int64(len(p)); n > 0 && !m.resident(off, n) {
+		_ = m.load(off, n) // what fails here fails below, with its page
+	}
+	return m.transfer(op, m.data[off:], p, off)
 }

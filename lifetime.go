@@ -19,6 +19,7 @@ func (m *Map) Close() error {
 	if m.closed.Swap(true) {
 		return m.fail("close", 0, 0, ErrClosed)
 	}
+	tracker.closed(m)
 	var err error
 	if m.region.Len() > 0 {
 		err = retired.add(m)
@@ -52,7 +53,7 @@ func (m *Map) span(op string, off, n int64) (int64, error) {
 	if m.closed.Load() {
 		return 0, m.fail(op, off, max(n, 0), ErrClosed)
 	}
-	size := int64(len(m.data))
+	size := m.size
 	if n == ToEnd && off >= 0 && off <= size {
 		return size - off, nil
 	}

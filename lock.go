@@ -39,9 +39,12 @@ func (m *Map) onPages(op string, off, n int64, call func(begin, length int) erro
 	if n == 0 {
 		return nil
 	}
+	if m.backing == Read {
+		return m.fail(op, off, n, ErrNotMapped)
+	}
 	begin, length := m.pagesOf(off, n)
 	if err := call(begin, length); err != nil {
-		return m.fail(op, off, n, m.addressTrouble(off, n, err))
+		return m.pagesError(op, off, n, err)
 	}
 	return nil
 }

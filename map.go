@@ -20,13 +20,17 @@ import (
 // A Map that is dropped without Close stays mapped until the process ends: no
 // finalizer unmaps it, since a slice of it may still be in use.
 type Map struct {
-	data   []byte     // the bytes asked for, inside region; set once
-	region sys.Region // whole pages; the zero Region for an empty mapping
-	begin  int        // where data begins in region
-	offset int64      // of data in the file
-	mode   Mode
-	flags  Flag
-	path   string
+	size    int64      // the number of bytes asked for
+	data    []byte     // these bytes, inside region; set once; nil when backing is Read
+	region  sys.Region // whole pages; the zero Region for an empty mapping
+	begin   int        // where data begins in region
+	offset  int64      // of data in the file
+	mode    Mode
+	flags   Flag
+	backing Backing
+	path    string
+	known   known  // which pages need no system call before they are touched
+	ticket  uint64 // of the openTracker; 0: none
 
 	closed atomic.Bool
 
@@ -41,6 +45,8 @@ type Map struct {
 
 const anonymousPath = "anonymous memory"
 
+const openFlags = Executable | Populated | Locked | NoDescriptor | NoReserve | OrRead | Unmapped
+
 // Open maps the file at path: all of it, read-only, unless the options say
 // otherwise. The file is only ever changed by stores to a ReadWrite mapping.
 //
@@ -50,7 +56,7 @@ const anonymousPath = "anonymous memory"
 // CreateFile, CreateFileMapping, MapViewOfFile on Windows.
 func Open(path string, options ...Option) (*Map, error) {
 	c := newConfig(ReadOnly, options)
-	if err := c.check(Executable | Populated | Locked | NoDescriptor | NoReserve); err != nil {
+	if err := c.check(openFlags); err != nil {
 		return nil, openError(path, err)
 	}
 	f, err := sys.OpenFile(path, openFlag(c.mode), 0)
@@ -68,7 +74,7 @@ func OpenFile(f *os.File, options ...Option) (*Map, error) {
 		return nil, openError("", os.ErrInvalid)
 	}
 	c := newConfig(ReadOnly, options)
-	if err := c.check(Executable | Populated | Locked | NoDescriptor | NoReserve); err != nil {
+	if err := c.check(openFlags); err != nil {
 		return nil, openError(f.Name(), err)
 	}
 	dup, err := sys.DupFile(f)
@@ -88,7 +94,7 @@ func OpenFile(f *os.File, options ...Option) (*Map, error) {
 // open(2) with O_EXCL, fallocate(2) or its like, mmap(2).
 func Create(path string, size int64, options ...Option) (*Map, error) {
 	c := newConfig(ReadWrite, options)
-	if err := c.check(Executable | Populated | Locked | NoDescriptor | NoReserve | Sparse | Overwrite); err != nil {
+	if err := c.check(openFlags | Sparse | Overwrite); err != nil {
 		return nil, createError(path, size, err)
 	}
 	if size < 0 {
@@ -176,7 +182,7 @@ func Anonymous(size int64, options ...Option) (*Map, error) {
 	if err != nil {
 		return nil, &Error{Op: "open", Path: anonymousPath, Length: size, Err: err}
 	}
-	m := &Map{path: anonymousPath, mode: Private, flags: c.flags, data: []byte{}}
+	m := &Map{path: anonymousPath, mode: Private, flags: c.flags, backing: native, size: size, data: []byte{}}
 	if size > 0 {
 		err := m.attach(int(size), func(n int) (sys.Region, error) {
 			return sys.MapAnonymous(n, c.prot(), !c.has(NoReserve))
@@ -207,21 +213,28 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 	if n == ToEnd {
 		n = max(size-c.offset, 0)
 	}
-	m := &Map{path: path, mode: c.mode, flags: c.flags, offset: c.offset, file: f, data: []byte{}}
+	m := &Map{path: path, mode: c.mode, flags: c.flags, backing: native, offset: c.offset, size: n, file: f, data: []byte{}}
 	if c.offset > size || n > size-c.offset {
 		return nil, m.fail("open", 0, n, fmt.Errorf("%w of the file, which has %d bytes", ErrBounds, size))
 	}
 	aligned := c.offset &^ int64(sys.Granularity-1)
 	m.begin = int(c.offset - aligned)
-	if n > math.MaxInt-int64(m.begin+sys.Granularity) {
-		return nil, m.fail("open", 0, n, ErrTooLarge)
+	switch {
+	case n == 0:
+		return m, nil
+	case c.has(Unmapped):
+		err = errReadWanted
+	case n > math.MaxInt-int64(m.begin+sys.Granularity):
+		err = ErrTooLarge
+	default:
+		err = m.attach(int(n), func(n int) (sys.Region, error) {
+			return sys.MapFile(f, aligned, n, c.prot(), c.sharing())
+		})
 	}
-	if n == 0 {
+	if err != nil && c.mayRead(err) {
+		m.data, m.backing = nil, Read
 		return m, nil
 	}
-	err = m.attach(int(n), func(n int) (sys.Region, error) {
-		return sys.MapFile(f, aligned, n, c.prot(), c.sharing())
-	})
 	if err != nil {
 		return nil, m.fail("open", 0, n, explainMap(c.mode, err))
 	}
@@ -240,6 +253,7 @@ func (m *Map) attach(n int, create func(n int) (sys.Region, error)) error {
 	}
 	m.region = region
 	m.data = region.Bytes()[m.begin : m.begin+n : m.begin+n]
+	m.known = newKnown(region.Len() / sys.PageSize)
 	return nil
 }
 
@@ -249,6 +263,7 @@ func (m *Map) prepare(c *config) (*Map, error) {
 		_ = m.Close() // err is why
 		return nil, err
 	}
+	tracker.opened(m)
 	return m, nil
 }
 
@@ -268,7 +283,7 @@ func (m *Map) applyOptions(c *config) error {
 			return err
 		}
 	}
-	if c.has(NoDescriptor) && m.file.Valid() {
+	if c.has(NoDescriptor) && m.file.Valid() && m.backing != Read {
 		f := m.file
 		m.file = sys.File{}
 		if err := f.Close(); err != nil {
@@ -349,7 +364,7 @@ func explainMap(mode Mode, err error) error {
 }
 
 // Len returns the number of mapped bytes.
-func (m *Map) Len() int64 { return int64(len(m.data)) }
+func (m *Map) Len() int64 { return m.size }
 
 // Offset returns where the mapping begins in the file, in bytes.
 func (m *Map) Offset() int64 { return m.offset }
@@ -359,32 +374,3 @@ func (m *Map) Mode() Mode { return m.mode }
 
 // Path returns the file's path as it was given; "anonymous memory" without one.
 func (m *Map) Path() string { return m.path }
-
-// Backing says what stands behind the bytes of a Map.
-type Backing uint8
-
-const (
-	// Mapped bytes are pages of the kernel: loads and stores reach the page
-	// cache, memory is shared with every other reader of the file.
-	Mapped Backing = iota
-	// Copied bytes were read into this process's memory when the Map was
-	// opened, since the system has no mappings (js, wasip1, plan9): later
-	// changes of the file are not seen.
-	Copied
-)
-
-// String returns "mapped" or "copied".
-func (b Backing) String() string {
-	if b == Copied {
-		return "copied"
-	}
-	return "mapped"
-}
-
-// Backing tells what stands behind this Map's bytes.
-func (m *Map) Backing() Backing {
-	if sys.Mapped {
-		return Mapped
-	}
-	return Copied
-}

@@ -95,6 +95,20 @@ const (
 	// No effect on Windows, whose mapping handle the view keeps alive anyhow.
 	NoDescriptor
 
+	// OrRead lets the open succeed where the file cannot be mapped: a file
+	// system without mappings (ENODEV), addresses or mappings used up, a range
+	// too large for a 32-bit address space. [Map.Backing] is then Read: the
+	// methods that copy, View and Update work through the descriptor (pread,
+	// pwrite), what needs the bytes as memory returns [ErrNotMapped], and Bytes
+	// nil. Not with Private, whose stores have nowhere to stay. It takes the
+	// place of NoDescriptor, Locked and Populated then.
+	OrRead
+
+	// Unmapped reads the file through its descriptor from the start, as OrRead
+	// does where it must: for a file that a mapping does not suit, on a network
+	// say, behind the same methods. Not with Private.
+	Unmapped
+
 	// NoReserve asks the kernel not to set swap space aside for stores that a
 	// Private or anonymous mapping may see (MAP_NORESERVE): a mapping larger
 	// than memory succeeds, and a store may later be answered by the OOM
@@ -153,13 +167,15 @@ func (c *config) check(allowed Flag) error {
 		return fmt.Errorf("%w: %v is no mode", ErrOption, c.mode)
 	case c.flags&^allowed != 0:
 		return fmt.Errorf("%w: %v", ErrOption, c.flags&^allowed)
+	case c.has(Unmapped) && c.mode == Private:
+		return fmt.Errorf("%w: stores to an Unmapped Private mapping have nowhere to stay", ErrOption)
 	case c.offset < 0 || c.length < ToEnd:
 		return fmt.Errorf("%w: negative offset %d or length %d", ErrBounds, c.offset, c.length)
 	}
 	return nil
 }
 
-var flagNames = []string{"Executable", "Populated", "Locked", "Sparse", "Overwrite", "NoDescriptor", "NoReserve"}
+var flagNames = []string{"Executable", "Populated", "Locked", "Sparse", "Overwrite", "NoDescriptor", "OrRead", "Unmapped", "NoReserve"}
 
 // String names the flags, joined by "|".
 func (f Flag) String() string {

@@ -45,6 +45,9 @@ func (m *Map) Populate(ctx context.Context, off, n int64, progress func(done int
 }
 
 func (m *Map) populatePart(off, n int64) error {
+	if m.backing == Read {
+		return m.populateByReading(off, n)
+	}
 	err := m.onPages("populate", off, n, func(begin, length int) error {
 		return m.region.Advise(sys.PopulateRead, begin, length)
 	})
@@ -69,6 +72,10 @@ func (m *Map) populateByReading(off, n int64) error {
 		}
 	}
 	m.leave()
+	if m.backing == Read {
+		_, err := m.readFile("populate", make([]byte, 1), off+n-1)
+		return err
+	}
 	page := int64(sys.PageSize)
 	for at := off; at < off+n; at += page - (m.offset+at)%page {
 		if _, err := Load[byte](m, at); err != nil {
@@ -78,21 +85,21 @@ func (m *Map) populateByReading(off, n int64) error {
 	return nil
 }
 
-// addressTrouble says which page made a system call on [off, off+n) fail with
-// EFAULT, or ENOMEM as mlock has it, and why. Stores are tried only when every
-// load works, since trying makes pages dirty. m.mu is held.
-func (m *Map) addressTrouble(off, n int64, err error) error {
+// pagesError makes the *Error of a system call on [off, off+n) that returned err.
+// Of an EFAULT, or ENOMEM as mlock has it, it says which page and why. Stores are
+// tried only when every load works, since trying makes pages dirty. m.mu is held.
+func (m *Map) pagesError(op string, off, n int64, err error) error {
 	if !sys.IsBadAddress(err) && !sys.NoMemory(err) {
-		return err
+		return m.fail(op, off, n, err)
 	}
 	at, found := m.firstBad(off, n, false)
 	if !found && m.mode != ReadOnly {
 		at, found = m.firstBad(off, n, true)
 	}
 	if !found {
-		return err
+		return m.fail(op, off, n, err)
 	}
-	return fmt.Errorf("%w (at file offset %d): %w", m.whyLocked(at), m.offset+at, err)
+	return m.fail(op, at, 1, fmt.Errorf("%w: %w", m.whyLocked(at), err))
 }
 
 // firstBad finds the first page of [off, off+n) where a load, or a store, faults.

@@ -22,6 +22,9 @@ func (m *Map) Protect(mode Mode, off, n int64) error {
 		return err
 	}
 	defer m.leave()
+	if m.backing == Read {
+		return m.fail("protect", off, n, ErrNotMapped)
+	}
 	if m.mode == ReadOnly && mode != ReadOnly {
 		return m.fail("protect", off, n, ErrReadOnly)
 	}

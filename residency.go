@@ -33,6 +33,9 @@ func (m *Map) Residency(off, n int64) (Residency, error) {
 		return Residency{}, err
 	}
 	defer m.leave()
+	if m.backing == Read {
+		return Residency{}, m.fail("residency", off, n, ErrNotMapped)
+	}
 	result := Residency{PageBytes: sys.PageSize}
 	if n == 0 {
 		result.Known = true

@@ -1,6 +1,7 @@
 package filemap
 
 import (
+	"math"
 	"sync"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -50,7 +51,11 @@ func (m *Map) SyncRange(off, n int64) error {
 }
 
 func (m *Map) syncPages(off, n int64) error {
-	if n > 0 {
+	if m.backing == Read {
+		if err := m.file.Sync(); err != nil {
+			return err
+		}
+	} else if n > 0 {
 		begin, length := m.pagesOf(off, n)
 		if err := m.region.Sync(m.file, begin, length); err != nil {
 			return err
@@ -92,8 +97,13 @@ func (m *Map) StartWriteback(off, n int64) error {
 	case !m.file.Valid():
 		return m.fail("start writeback", off, n, ErrNoFile)
 	}
-	begin, length := m.pagesOf(off, n)
-	if err := m.file.StartWriteback(m.region, m.alignedOffset(), begin, length); err != nil {
+	if m.backing == Read {
+		err = m.file.StartWriteback(m.region, m.offset+off, 0, int(min(n, math.MaxInt32)))
+	} else {
+		begin, length := m.pagesOf(off, n)
+		err = m.file.StartWriteback(m.region, m.alignedOffset(), begin, length)
+	}
+	if err != nil {
 		return m.fail("start writeback", off, n, err)
 	}
 	return nil

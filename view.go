@@ -1,6 +1,7 @@
 package filemap
 
 import (
+	"bytes"
 	"fmt"
 	"reflect"
 	"sync"
@@ -14,7 +15,7 @@ import (
 // pointers, its alignment divides the address, its size divides the length.
 
 // Bytes returns the mapped bytes themselves, no copy: len and cap are Len. It
-// returns nil once the Map is closed.
+// returns nil once the Map is closed, and for one that is not mapped ([OrRead]).
 //
 // The slice is memory like any other until Close. A load or store that the
 // system cannot serve (file truncated, device failed or full, ReadOnly) ends the
@@ -29,11 +30,14 @@ func (m *Map) Bytes() []byte {
 
 // Slice returns n mapped bytes from off, no copy; n may be [ToEnd]. Its capacity
 // is its length, so that an append does not spill into the bytes behind it. What
-// holds for [Map.Bytes] holds for it. Errors: [ErrBounds], [ErrClosed].
+// holds for [Map.Bytes] holds for it. Errors: [ErrBounds], [ErrClosed], [ErrNotMapped].
 func (m *Map) Slice(off, n int64) ([]byte, error) {
 	n, err := m.span("slice", off, n)
 	if err != nil {
 		return nil, err
+	}
+	if m.backing == Read {
+		return nil, m.fail("slice", off, n, ErrNotMapped)
 	}
 	return m.data[off : off+n : off+n], nil
 }
@@ -75,6 +79,9 @@ func (m *Map) viewable(t reflect.Type, off, n int64) (int64, error) {
 	n, err := m.span("view", off, n)
 	if err != nil {
 		return 0, err
+	}
+	if m.backing == Read {
+		return 0, m.fail("view", off, n, ErrNotMapped)
 	}
 	if reason := unviewable(t); reason != "" {
 		return 0, m.fail("view", off, n, fmt.Errorf("%w: %v %s", ErrType, t, reason))
@@ -140,7 +147,13 @@ func Load[T Number](m *Map, off int64) (T, error) {
 		return v, err
 	}
 	b := unsafe.Slice((*byte)(unsafe.Pointer(&v)), unsafe.Sizeof(v))
-	err := m.copyGuarded("load", b, m.data[off:])
+	if m.backing != Read && m.resident(off, int64(len(b))) {
+		err := m.copyGuarded("load", b, m.data[off:])
+		return v, err
+	}
+	cold := make([]byte, len(b)) // apart, so that v stays off the heap above
+	_, err := m.read("load", cold, off)
+	copy(b, cold)
 	return v, err
 }
 
@@ -155,7 +168,11 @@ func Store[T Number](m *Map, off int64, v T) error {
 		return m.fail("store", off, n, ErrReadOnly)
 	}
 	b := unsafe.Slice((*byte)(unsafe.Pointer(&v)), unsafe.Sizeof(v))
-	return m.copyGuarded("store", m.data[off:], b)
+	if m.backing != Read && m.resident(off, n) {
+		return m.copyGuarded("store", m.data[off:], b)
+	}
+	_, err := m.write("store", bytes.Clone(b), off) // a clone, so that v stays off the heap above
+	return err
 }
 
 // PageBytes returns the size of a page of this system, in bytes: the unit of

@@ -1,0 +1,62 @@
+package filemap
+
+// View calls f with the n bytes from off; n may be [ToEnd]. The bytes are there
+// when f runs: what is not in memory is loaded before, inside system calls, so
+// that the goroutine waits and not the scheduler's processor with it. A page
+// that cannot be had is an *Error, before f or, as under [Map.Guard], out of it.
+// Resident bytes cost a look at what the Map knows and the guard, a few ns.
+//
+// f must not store to the slice ([Map.Update] is for that) nor keep it. Mapped
+// bytes are handed over themselves; of a Map whose [Backing] is Read, a copy.
+func (m *Map) View(off, n int64, f func(b []byte) error) error {
+	n, err := m.span("view", off, n)
+	if err != nil {
+		return err
+	}
+	if m.backing == Read {
+		b := make([]byte, n)
+		if _, err := m.readFile("view", b, off); err != nil {
+			return err
+		}
+		return f(b)
+	}
+	return m.access(off, n, f)
+}
+
+// Update calls f with the n bytes from off to change them; n may be [ToEnd]. It
+// is [Map.View] otherwise. Of a Map whose [Backing] is Read, f gets a copy, which
+// is written back when f returns nil.
+func (m *Map) Update(off, n int64, f func(b []byte) error) error {
+	n, err := m.span("update", off, n)
+	if err != nil {
+		return err
+	}
+	if m.mode == ReadOnly {
+		return m.fail("update", off, n, ErrReadOnly)
+	}
+	if m.backing == Read {
+		return m.updateFile(off, n, f)
+	}
+	return m.access(off, n, f)
+}
+
+func (m *Map) access(off, n int64, f func(b []byte) error) error {
+	if n > 0 && !m.resident(off, n) {
+		if err := m.load(off, n); err != nil {
+			return err
+		}
+	}
+	return m.Guard(func() error { return f(m.data[off : off+n : off+n]) })
+}
+
+func (m *Map) updateFile(off, n int64, f func(b []byte) error) error {
+	b := make([]byte, n)
+	if _, err := m.readFile("update", b, off); err != nil {
+		return err
+	}
+	if err := f(b); err != nil {
+		return err
+	}
+	_, err := m.writeFile("update", b, off)
+	return err
+}

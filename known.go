@@ -1,0 +1,162 @@
+package filemap
+
+import (
+	"errors"
+	"math/rand/v2"
+	"sync/atomic"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// A fault that waits for the disk keeps the Go scheduler's processor waiting with
+// it; a system call does not. So the methods load a page by a system call before
+// they touch it, unless they know it to be there: known is what they know.
+//
+//	 63              32 31                     0
+//	┌──────────────────┬────────────────────────┐
+//	│ generation       │ one bit for each page  │   a word for 32 pages
+//	└──────────────────┴────────────────────────┘
+//
+// A bit counts while its word's generation is the current one. It is set when
+// the page has been populated, and it can be wrong: the kernel evicts without
+// telling. Three things keep that rare. A new generation begins, and everything
+// is forgotten, after every coldReads reads that had to wait for the disk, which
+// is how memory pressure looks from here; when one check in checkEvery, of a page
+// that was thought known, finds it gone; and with advice that evicts. What slips
+// through is a fault like any mapping's: correct, but it waits with the processor.
+type known struct {
+	words      []atomic.Uint64
+	generation atomic.Uint32
+	cold       atomic.Uint32 // reads that waited, in all
+}
+
+const (
+	pagesPerWord = 32
+	coldReads    = 512
+	checkEvery   = 256 // a power of two
+)
+
+func newKnown(pages int) known {
+	return known{words: make([]atomic.Uint64, (pages+pagesPerWord-1)/pagesPerWord)}
+}
+
+// has tells whether all pages from first to last are known to be there.
+func (k *known) has(first, last int) bool {
+	generation := uint64(k.generation.Load()) << 32
+	for first <= last {
+		word := first / pagesPerWord
+		want := generation | mask(first, last)
+		if k.words[word].Load()&(want|^uint64(1<<32-1)) != want {
+			return false
+		}
+		first = (word + 1) * pagesPerWord
+	}
+	return true
+}
+
+// learn notes that all pages from first to last have been populated.
+func (k *known) learn(first, last int) {
+	generation := uint64(k.generation.Load()) << 32
+	for first <= last {
+		word := first / pagesPerWord
+		for {
+			old := k.words[word].Load()
+			bits := old
+			if old>>32 != generation>>32 {
+				bits = generation
+			}
+			if k.words[word].CompareAndSwap(old, bits|mask(first, last)) {
+				break
+			}
+		}
+		first = (word + 1) * pagesPerWord
+	}
+}
+
+// mask has the bits of the pages from first to last that are in first's word.
+func mask(first, last int) uint64 {
+	low := first % pagesPerWord
+	high := min(last-first+low, pagesPerWord-1)
+	return uint64(1)<<(high+1) - uint64(1)<<low
+}
+
+func (k *known) forget() { k.generation.Add(1) }
+
+// wasCold counts a read that had to wait for the disk.
+func (k *known) wasCold() {
+	if k.cold.Add(1)%coldReads == 0 {
+		k.forget()
+	}
+}
+
+// resident tells whether the n bytes at off, at least one, are thought to be in
+// memory and mapped. Now and then it asks the kernel.
+func (m *Map) resident(off, n int64) bool {
+	if !sys.Mapped {
+		return true
+	}
+	first := (m.begin + int(off)) / sys.PageSize
+	last := (m.begin + int(off+n-1)) / sys.PageSize
+	if !m.known.has(first, last) {
+		return false
+	}
+	if rand.Uint32()%checkEvery == 0 && m.gone(off) {
+		m.known.forget()
+		return false
+	}
+	return true
+}
+
+// gone tells whether reading the byte at off would wait for the disk, as far as
+// the kernel says.
+func (m *Map) gone(off int64) bool {
+	if _, err := m.enter("read", off, 1); err != nil {
+		return false // whoever reads next is told
+	}
+	defer m.leave()
+	if !m.file.Valid() || m.mode == Private {
+		return false
+	}
+	_, err := m.file.ReadNoWait(make([]byte, 1), m.offset+off)
+	return errors.Is(err, sys.ErrWouldWait)
+}
+
+// load brings the n bytes at off into memory and maps them, inside system calls.
+func (m *Map) load(off, n int64) error {
+	for done := int64(0); done < n; done += populateBytes {
+		if err := m.populatePart(off+done, min(n-done, populateBytes)); err != nil {
+			return err
+		}
+	}
+	first := (m.begin + int(off)) / sys.PageSize
+	m.known.learn(first, (m.begin+int(off+n-1))/sys.PageSize)
+	return nil
+}
+
+// readUnknown fills p from off, which lies inside the mapping, when its pages may
+// not be in memory. It tells whether it did; where not, p is to be copied from the
+// mapping, which load has seen to.
+//
+// Bytes that the page cache has come by a read that does not wait, and their
+// pages are then populated so that the next read is a copy. Bytes that it has not
+// are read through the descriptor alone: a page that is read once is not worth
+// mapping.
+func (m *Map) readUnknown(p []byte, off int64) (done bool, err error) {
+	if _, err := m.enter("read", off, int64(len(p))); err != nil {
+		return false, err
+	}
+	n, err := 0, sys.ErrCannotTell
+	if m.file.Valid() && m.mode != Private {
+		n, err = m.file.ReadNoWait(p, m.offset+off)
+	}
+	if errors.Is(err, sys.ErrWouldWait) {
+		m.known.wasCold()
+		n, err = m.file.ReadAt(p, m.offset+off)
+		m.leave()
+		return n == len(p) && err == nil, nil // a failure is looked into by the copy
+	}
+	m.leave()
+	// A page that cannot be had is the copy's to report, with its address.
+	_ = m.load(off, int64(len(p)))
+	return n == len(p) && err == nil, nil
+}

@@ -1,0 +1,58 @@
+package filemap
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// OneShotBytes is the size from which [Whole] maps a file: below it, mapping,
+// faulting and unmapping cost more than reading into a buffer that is there.
+// `filemap compare --pattern sum --sweep` measures where that is on a machine.
+const OneShotBytes = 256 << 10
+
+// Whole calls f once with all bytes of the file at path, and chooses how to get
+// them: a regular file of [OneShotBytes] and more is mapped, a smaller one is
+// read, and so is what cannot be mapped (a pipe, a file of procfs, a file system
+// without mappings). f must neither store to the bytes nor keep them.
+//
+// A page that cannot be had is an *Error, as under [Map.Guard]. For more than one
+// look at a file, open it and keep the Map.
+func Whole(path string, f func(b []byte) error) error {
+	file, err := sys.OpenFile(path, 0, 0)
+	if err != nil {
+		return &Error{Op: "read", Path: path, Err: explainOpen(path, err)}
+	}
+	st, err := file.Stat()
+	if err != nil || st.Kind != sys.Regular || st.Size == 0 {
+		_ = file.Close()
+		return wholeStream(path, f)
+	}
+	if st.Size >= OneShotBytes && sys.Mapped {
+		c := newConfig(ReadOnly, []Option{OrRead})
+		m, err := mapOrClose(file, path, &c)
+		if err != nil {
+			return err
+		}
+		return errors.Join(m.View(0, ToEnd, f), m.Close())
+	}
+	b := make([]byte, st.Size)
+	n, err := file.ReadAt(b, 0)
+	_ = file.Close()
+	if err != nil && !errors.Is(err, io.EOF) {
+		return &Error{Op: "read", Path: path, Offset: int64(n), Length: 1, Err: fmt.Errorf("%w: %w", ErrIO, err)}
+	}
+	return f(b[:n])
+}
+
+// wholeStream reads what has no size until it ends.
+func wholeStream(path string, f func(b []byte) error) error {
+	b, err := os.ReadFile(path)
+	if err != nil {
+		return &Error{Op: "read", Path: path, Err: explainOpen(path, err)}
+	}
+	return f(b)
+}
