@@ -53,3 +53,17 @@ func (f File) SpaceTrouble(off int64) error {
 	}
 	return nil
 }
+
+// ReadNoWait is ReadAt from the page cache alone (preadv2(2) with RWF_NOWAIT):
+// ErrWouldWait where some of p is not in memory, ErrCannotTell where the file
+// system has no such call.
+func (f File) ReadNoWait(p []byte, off int64) (int, error) {
+	n, err := unix.Preadv2(f.fd(), [][]byte{p}, off, unix.RWF_NOWAIT)
+	switch {
+	case errors.Is(err, unix.EAGAIN), err == nil && n > 0 && n < len(p):
+		return 0, ErrWouldWait
+	case err != nil:
+		return 0, ErrCannotTell
+	}
+	return n, nil
+}

@@ -145,6 +145,12 @@ var (
 	ErrProtected = errors.New("the page does not allow it")  // SIGSEGV
 )
 
+// What [File.ReadNoWait] tells apart.
+var (
+	ErrWouldWait  = errors.New("not in memory")
+	ErrCannotTell = errors.New("not known whether it is in memory")
+)
+
 // NoSpace tells whether err says that the device or the user's quota is full.
 func NoSpace(err error) bool { return isNoSpace(err) }
 
