@@ -16,17 +16,20 @@ func besides(r *compare.Report) []beside {
 	a, m := r.Article, r.Measured
 	rows := []beside{{name: "the article (increment, 40 KB)", value: a.Ratio,
 		readWrite: duration(a.ReadWriteNs), mapping: duration(a.MappingNs)}}
-	results := comparison(r).Results
+	results, here := comparison(r).Results, "here, "
+	if isSweep(r) {
+		here = "here at " + exactSize(comparison(r).SizeBytes) + ", "
+	}
 	for _, row := range []struct {
 		name, readWrite, mapping string
 		ratio                    float64
 	}{
-		{"here, mapped each time", nameBaseline, nameOneShot, m.RatioOneShot},
-		{"here, mapping kept", nameBaseline, nameKept, m.Ratio},
-		{"here, best of each", m.BestReadWrite, m.BestMapping, m.RatioBestToBest},
+		{"mapped each time", nameBaseline, nameOneShot, m.RatioOneShot},
+		{"mapping kept", nameBaseline, nameKept, m.Ratio},
+		{"best of each", m.BestReadWrite, m.BestMapping, m.RatioBestToBest},
 	} {
 		if row.ratio > 0 {
-			rows = append(rows, beside{name: row.name, value: row.ratio, here: true,
+			rows = append(rows, beside{name: here + row.name, value: row.ratio, here: true,
 				readWrite: medianText(results, row.readWrite), mapping: medianText(results, row.mapping)})
 		}
 	}

@@ -218,7 +218,7 @@ func TestHTMLByKeyboard(t *testing.T) {
 		press(t, ctx, kb.Tab)
 		order = append(order, evaluated[string](t, ctx, focus))
 	}
-	want := []string{"To the figures", "axis-linear", "All figures at 40 KB", "filemap-compare.json", "As the terminal shows it"}
+	want := []string{"To the figures", "axis-linear", "What each contender does", "All figures at 40 KB", "filemap-compare.json", "As the terminal shows it"}
 	if !slices.Equal(order[:len(want)], want) {
 		t.Errorf("the tabulator key goes to %q, want %q", order, want)
 	}
@@ -236,5 +236,29 @@ func press(t *testing.T, ctx context.Context, key string) {
 	t.Helper()
 	if err := chromedp.Do(ctx, chromedp.KeyEvent(key)); err != nil {
 		t.Fatal(err)
+	}
+}
+
+// TestSVGInBrowser looks at the picture as a README shows it: as an image.
+func TestSVGInBrowser(t *testing.T) {
+	ctx := browser(t)
+	for name, report := range reports {
+		t.Run(name, func(t *testing.T) {
+			tab, cancel := chromedp.NewContext(ctx)
+			defer cancel()
+			found := opened(t, tab, "report.svg", func(b *bytes.Buffer) error { return SVG(b, report()) })
+			inks := map[string]bool{}
+			for _, scheme := range []string{"light", "dark"} {
+				window(t, tab, scheme, 1000)
+				inks[evaluated[string](t, tab, `getComputedStyle(document.querySelector('text')).color`)] = true
+				screenshot(t, tab, fmt.Sprintf("%s-%s.svg.png", name, scheme))
+			}
+			if len(inks) != 2 {
+				t.Errorf("light and dark have the same ink: %v", inks)
+			}
+			if len(found.list) > 0 {
+				t.Errorf("the browser complains: %v", found.list)
+			}
+		})
 	}
 }

@@ -120,6 +120,16 @@ func times(ratio float64) string {
 	return digits(ratio) + "×"
 }
 
+// interval writes both ends, the unit once where it is the same.
+func interval(low, high float64) string {
+	first, last := duration(low), duration(high)
+	number, unit, _ := strings.Cut(first, " ")
+	if unit != "" && strings.HasSuffix(last, " "+unit) {
+		first = number
+	}
+	return first + " – " + last
+}
+
 // spread writes the wider half of an interval in percent of its median, as
 // benchstat does: intervals of a median are rarely symmetric.
 func spread(median, low, high float64) string {

@@ -28,6 +28,7 @@ var exporters = map[string]func(io.Writer, *compare.Report) error{
 	"json":         JSON,
 	"bench.txt":    Benchfmt,
 	"html":         HTML,
+	"svg":          SVG,
 }
 
 func TestGolden(t *testing.T) {

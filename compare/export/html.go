@@ -38,7 +38,7 @@ type page struct {
 	Silent   string // the counts that are nought for all
 	Tables   []resultTable
 	Notes    []note
-	Remarks  []string
+	Remark   string
 	Terminal string
 	Data     template.URL
 }
@@ -66,7 +66,7 @@ func HTML(w io.Writer, r *compare.Report) error {
 		Crossing: crossoverText(r.Crossover),
 		Besides:  besideBars(r),
 		Tables:   resultTables(r),
-		Remarks:  invalid(r),
+		Remark:   evictionText(r),
 		Terminal: terminal.String(),
 		Data:     template.URL("data:application/json;base64," + base64.StdEncoding.EncodeToString(document.Bytes())),
 	}
@@ -75,9 +75,6 @@ func HTML(w io.Writer, r *compare.Report) error {
 	}
 	for _, withheld := range footnotes(r) {
 		p.Notes = append(p.Notes, note{strings.Join(withheld.names, ", "), withheld.reason})
-	}
-	if apart := evictionText(r); apart != "" {
-		p.Remarks = append(p.Remarks, apart)
 	}
 	if isSweep(r) {
 		plot := newSweepPlot(r)

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"slices"
 	"strconv"
 	"strings"
 
@@ -40,7 +41,7 @@ type timesPlot struct {
 	LogarithmicFirst        bool
 	Linear, Logarithmic     []tick
 	Dots                    int
-	Beyond                  int
+	Beyond                  string
 	StripHeight, AxisHeight int
 }
 
@@ -68,7 +69,7 @@ func newTimesPlot(results []compare.Result) *timesPlot {
 	p.Linear, p.Logarithmic = linear.ticks(), logarithmic.ticks()
 	const farApart = 8
 	p.LogarithmicFirst = good[len(good)-1].MedianNs > farApart*good[0].MedianNs
-	reference := 0.0
+	reference, beyond := 0.0, 0
 	if baseline := find(good, nameBaseline); baseline != nil {
 		reference = baseline.MedianNs
 	}
@@ -79,9 +80,15 @@ func newTimesPlot(results []compare.Result) *timesPlot {
 			Speed: ratioText(r), Summary: spoken(r),
 			Linear: newStrip(linear, r, reference), Logarithmic: newStrip(logarithmic, r, reference),
 		}
-		p.Beyond += row.Linear.Beyond
+		beyond += row.Linear.Beyond
 		p.Dots += len(r.SamplesNs)
 		p.Rows = append(p.Rows, row)
+	}
+	switch {
+	case beyond == 1:
+		p.Beyond = "1 slower run lies"
+	case beyond > 1:
+		p.Beyond = grouped(int64(beyond)) + " slower runs lie"
 	}
 	return p
 }
@@ -111,7 +118,7 @@ type panelBar struct {
 func panels(report *compare.Report, results []compare.Result) ([]panel, string) {
 	var drawn []panel
 	var silent []string
-	for _, why := range shown(report, results) {
+	for _, why := range append(latencies(results), shown(report, results)...) {
 		known, most := 0, 0.0
 		for i := range results {
 			if value := why.value(&results[i]); value != nil {
@@ -128,6 +135,20 @@ func panels(report *compare.Report, results []compare.Result) ([]panel, string) 
 		}
 	}
 	return drawn, strings.Join(silent, ", ")
+}
+
+// latencies are those of single operations, where the pattern has them. They
+// are no reasons, but drawn like these.
+func latencies(results []compare.Result) []reason {
+	if !hasOperations(results) {
+		return nil
+	}
+	return []reason{
+		{title: "An operation, p50", about: "half of the operations took less", write: duration,
+			value: func(r *compare.Result) *float64 { return r.P50Ns }},
+		{title: "An operation, p99", about: "one of a hundred took more", write: duration,
+			value: func(r *compare.Result) *float64 { return r.P99Ns }},
+	}
 }
 
 func newPanel(why reason, results []compare.Result, most float64) panel {
@@ -176,6 +197,10 @@ func newResultTable(report *compare.Report, compared compare.Size) resultTable {
 	whys := shown(report, results)
 	heads := []tableHead{{"Median", "of one run"}, {"95 % interval", "of the median"}, {"Speed", "times as fast as read/write; ~ may be chance"},
 		{"p", "probability that the difference is chance"}, {"Runs", "counted"}, {"Set-up", "apart from the run"}}
+	invalid := slices.ContainsFunc(results, func(r compare.Result) bool { return r.InvalidRuns > 0 })
+	if invalid {
+		heads = append(heads, tableHead{"Not counted", "runs that found the file in the wrong state"})
+	}
 	operations := hasOperations(results)
 	if operations {
 		heads = append(heads, tableHead{"p50", "of one operation"}, tableHead{"p99", "of one operation"})
@@ -188,7 +213,7 @@ func newResultTable(report *compare.Report, compared compare.Size) resultTable {
 		row := tableRow{Name: plain(r.Contender), Class: familyClass(r), About: plain(r.Description),
 			Outcome: failure(r), Columns: len(heads)}
 		if row.Outcome == "" {
-			row.Cells = figures(r, whys, operations)
+			row.Cells = figures(r, whys, invalid, operations)
 		}
 		t.Rows = append(t.Rows, row)
 	}
@@ -196,17 +221,15 @@ func newResultTable(report *compare.Report, compared compare.Size) resultTable {
 }
 
 func hasOperations(results []compare.Result) bool {
-	for _, r := range results {
-		if r.P50Ns != nil || r.P99Ns != nil {
-			return true
-		}
-	}
-	return false
+	return slices.ContainsFunc(results, func(r compare.Result) bool { return r.P50Ns != nil || r.P99Ns != nil })
 }
 
-func figures(r compare.Result, whys []reason, operations bool) []string {
-	cells := []string{duration(r.MedianNs), duration(r.LowNs) + " – " + duration(r.HighNs), ratioText(r),
+func figures(r compare.Result, whys []reason, invalid, operations bool) []string {
+	cells := []string{duration(r.MedianNs), interval(r.LowNs, r.HighNs), ratioText(r),
 		probability(r), grouped(int64(r.Runs)), duration(r.SetupNs)}
+	if invalid {
+		cells = append(cells, grouped(int64(r.InvalidRuns)))
+	}
 	if operations {
 		cells = append(cells, durationCell(r.P50Ns).text, durationCell(r.P99Ns).text)
 	}

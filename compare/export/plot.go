@@ -161,8 +161,8 @@ func newStrip(a axis, r compare.Result, reference float64) strip {
 			continue
 		}
 		// Rows of dots would hide how many there are, and chance would change the
-		// page each time: the golden ratio spreads them evenly instead.
-		_, jitter := math.Modf(float64(i) * math.Phi)
+		// page each time: an irrational step spreads them evenly instead.
+		_, jitter := math.Modf(float64(i) * math.Sqrt2)
 		y := dotMargin + math.Round(jitter*(stripHeight-2*dotMargin))
 		// A fifth of a percent is less than a dot: what falls on the same place is
 		// drawn once, and a page with many runs stays small.

@@ -15,6 +15,7 @@ type sweepPlot struct {
 	Sizes        []tick
 	Ratios       []level
 	One, Article string // heights of the two rules
+	Below        string // what is left under the first
 	ArticleLabel string
 	Lines        []sweepLine
 }
@@ -47,6 +48,7 @@ func newSweepPlot(r *compare.Report) sweepPlot {
 	}
 	ratios.low, ratios.high = ratios.low/1.15, ratios.high*1.15
 	plot := sweepPlot{Height: sweepHeight, One: ratios.height(1)}
+	plot.Below = strconv.Itoa(int(math.Round(ratios.part(1) * sweepHeight)))
 	if r.Article.Ratio > 0 {
 		plot.Article, plot.ArticleLabel = ratios.height(r.Article.Ratio), times(r.Article.Ratio)
 	}

@@ -107,8 +107,11 @@ func fieldTitle(field string) string {
 			return strings.ToLower(why.title)
 		}
 	}
-	if lastName(field) == "read_ahead_kb" {
+	switch lastName(field) {
+	case "read_ahead_kb":
 		return "read-ahead"
+	case "cold_checked":
+		return "whether the file was cold"
 	}
 	return plain(strings.ReplaceAll(lastName(field), "_", " "))
 }
@@ -116,39 +119,6 @@ func fieldTitle(field string) string {
 // lastName is the field's own name in a path such as results[].sleeps.
 func lastName(field string) string {
 	return field[strings.LastIndexByte(field, '.')+1:]
-}
-
-// invalid tells of the runs that were to be cold and were not, or could not be
-// checked.
-func invalid(report *compare.Report) []string {
-	if !report.Settings.Cold {
-		return nil
-	}
-	var remarks []string
-	var unchecked []string
-	for _, r := range comparison(report).Results {
-		name := plain(r.Contender)
-		if r.InvalidRuns > 0 {
-			remarks = append(remarks, name+": "+runs(r.InvalidRuns)+" not counted, because the file was still in memory")
-		}
-		switch {
-		case r.ColdChecked == nil:
-			unchecked = append(unchecked, name)
-		case !*r.ColdChecked:
-			remarks = append(remarks, name+": the file was not seen to be out of memory before each run")
-		}
-	}
-	if len(unchecked) > 0 {
-		remarks = append(remarks, "whether the file was out of memory could not be checked: "+strings.Join(unchecked, ", "))
-	}
-	return remarks
-}
-
-func runs(n int) string {
-	if n == 1 {
-		return "1 run was"
-	}
-	return grouped(int64(n)) + " runs were"
 }
 
 // evictionText tells what a cold run cost before it began.
@@ -164,7 +134,7 @@ func evictionText(report *compare.Report) string {
 	case most == 0:
 		return ""
 	case duration(least) == duration(most):
-		return "apart: putting the file out of memory took " + duration(most) + " before a run"
+		return "Putting the file out of memory took " + duration(most) + " before a run, not counted in it"
 	}
-	return "apart: putting the file out of memory took " + duration(least) + " to " + duration(most) + " before a run"
+	return "Putting the file out of memory took " + duration(least) + " to " + duration(most) + " before a run, not counted in it"
 }

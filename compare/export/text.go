@@ -16,7 +16,7 @@ type TextOptions struct {
 
 const (
 	widthDefault = 80
-	widthLeast   = 64 // below this, lines are left to the terminal to break
+	widthLeast   = 80 // below this, lines are left to the terminal to break
 	widthProse   = 100
 	barLeast     = 6
 	barMost      = 32
@@ -107,14 +107,12 @@ func (t *text) times(results []compare.Result) {
 
 // operations adds the latency of single operations, where a pattern has them.
 func (t *text) operations(tab *table, results []compare.Result) {
-	asked := false
 	var p50, p99 []cell
 	for _, r := range results {
-		asked = asked || r.P50Ns != nil || r.P99Ns != nil
 		p50 = append(p50, durationCell(r.P50Ns))
 		p99 = append(p99, durationCell(r.P99Ns))
 	}
-	if asked {
+	if hasOperations(results) {
 		tab.append(column{group: "an operation", head: "p50"}, p50)
 		tab.append(column{group: "an operation", head: "p99"}, p99)
 	}

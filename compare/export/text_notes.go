@@ -15,16 +15,13 @@ func (t *text) legend() {
 	t.out.WriteString(marks + t.paint(faint, " · speed: times as fast as read/write · ~ may be chance") + "\n")
 }
 
-// footnotes explain each "?" and each run that did not count.
+// footnotes explain each "?".
 func (t *text) footnotes() {
 	for _, note := range footnotes(t.report) {
 		t.hanging(cell{unknown, alarm}, strings.Join(note.names, ", ")+": "+note.reason, faint)
 	}
 	if apart := evictionText(t.report); apart != "" {
 		t.print(faint, apart)
-	}
-	for _, remark := range invalid(t.report) {
-		t.hanging(cell{"!", alarm}, remark, faint)
 	}
 	t.blank()
 }
@@ -53,7 +50,7 @@ func (t *text) verdict() {
 	t.hanging(cell{"because", faint}, plain(v.Cause), normal)
 	t.hanging(cell{"  to do", faint}, plain(v.Remedy), normal)
 	if crossing := crossoverText(t.report.Crossover); crossing != "" {
-		t.hanging(cell{"   from", faint}, crossing, normal)
+		t.hanging(cell{"by size", faint}, crossing, normal)
 	}
 	t.blank()
 }
@@ -61,7 +58,7 @@ func (t *text) verdict() {
 // article puts the article's ratio beside the ones measured here.
 func (t *text) article() {
 	tab := &table{columns: []column{
-		{head: "article and here", left: true}, {head: "read/write"}, {head: "mapping"}, {head: "ratio"},
+		{head: "beside the article", left: true}, {head: "read/write"}, {head: "mapping"}, {head: "ratio"},
 	}}
 	for _, row := range besides(t.report) {
 		ratio := cell{row.ratio, strong}
