@@ -20,6 +20,8 @@ type Report struct {
 	Warnings    []string   `json:"warnings"` // what makes the figures worth less, and what to do
 	Unknown     []Withheld `json:"unknown"`
 	Crossover   *Crossover `json:"crossover"` // with --sweep
+
+	inMemory bool // the file is on a file system without a device
 }
 
 // Withheld is a value that this system would not tell, and why.
@@ -43,9 +45,13 @@ type Machine struct {
 // File is what was read and written.
 type File struct {
 	Path string `json:"path"`
+	Dir  string `json:"dir"`          // where it was made, "" for the user's own
 	Made bool   `json:"made"`         // by compare itself, and removed again
 	Copy bool   `json:"copy"`         // a copy of the user's file, which stays as it was
 	Of   string `json:"of,omitempty"` // the user's file, when Copy
+
+	// TrailingBytes are those behind the last whole integer, which nobody reads.
+	TrailingBytes int64 `json:"trailing_bytes"`
 }
 
 // Settings are what the command line asked for.
@@ -53,10 +59,13 @@ type Settings struct {
 	Pattern    string `json:"pattern"` // increment, sum, random-read, random-update
 	BlockBytes int64  `json:"block_bytes"`
 	Goroutines int    `json:"goroutines"`
+	Operations int64  `json:"operations_per_run"` // blocks that a run of a random pattern touches; else 0
 	Cold       bool   `json:"cold"`
+	Warm       bool   `json:"warm"` // asked for: runs that found not all of the file in memory are invalid
 	Durable    bool   `json:"durable"`
 	RunsMin    int    `json:"runs_min"`
-	TimeNs     int64  `json:"time_ns"` // budget for measuring
+	TimeNs     int64  `json:"time_ns"` // budget for measuring, of each size
+	Seed       uint64 `json:"seed"`    // of the order of runs and of random blocks
 }
 
 // Size is the comparison at one file size.
@@ -66,7 +75,15 @@ type Size struct {
 	Results   []Result `json:"results"`
 }
 
-// Result is one contender's. Counts are per run, medians over the runs.
+// Result is one contender's. Counts are per run, medians over the samples.
+//
+// Faults and sleeps are those of the measuring thread, or, with several
+// goroutines, of the process (getrusage). System calls and copied bytes are
+// counted by the contender itself: each open, read, write, sync and close that
+// it makes; for a mapping those that the library makes, without what it takes to
+// move a large mapping to a better address and to give addresses back. Bytes read
+// by the device are what the kernel accounts to the thread, or the process;
+// bytes written are the device's own count, other programs' included.
 type Result struct {
 	Contender   string `json:"contender"`   // short: "read/write", "map kept"
 	Description string `json:"description"` // one sentence
@@ -75,8 +92,12 @@ type Result struct {
 	MedianNs  float64   `json:"median_ns"`
 	LowNs     float64   `json:"low_ns"` // 95 % interval of the median
 	HighNs    float64   `json:"high_ns"`
-	SamplesNs []float64 `json:"samples_ns"`
-	Runs      int       `json:"runs"`
+	SamplesNs []float64 `json:"samples_ns"` // one a sample, per run, in the order they were taken
+	Runs      int       `json:"runs"`       // samples
+
+	// RunsPerSample is how many runs were timed together, since one is short
+	// against the clock's resolution.
+	RunsPerSample int `json:"runs_per_sample"`
 
 	// RatioToReadWrite is the article's read/write divided by this: above 1 is
 	// faster than read/write.
@@ -84,13 +105,17 @@ type Result struct {
 	Significant      bool    `json:"significant"` // false is "~"
 	PValue           float64 `json:"p_value"`
 
-	P50Ns *float64 `json:"p50_ns"` // of one operation, for random patterns
+	// P50Ns and P99Ns are of one operation of a random pattern. Every 32nd
+	// operation is timed (every one with --cold), and what looking at the clock
+	// costs is taken off.
+	P50Ns *float64 `json:"p50_ns"`
 	P99Ns *float64 `json:"p99_ns"`
 
 	Verified    bool   `json:"verified"`
 	ColdChecked *bool  `json:"cold_checked"` // with --cold: the file was seen to be out of memory before each counted run
 	InvalidRuns int    `json:"invalid_runs"` // not counted: "cold" runs that were not
 	Outcome     string `json:"outcome"`      // "ok", or the error
+	failure     bool   // Outcome is one: the command fails
 
 	SetupNs float64 `json:"setup_ns"` // per run, not in MedianNs
 	EvictNs float64 `json:"evict_ns"`
@@ -133,8 +158,9 @@ type Verdict struct {
 	Remedy   string `json:"remedy,omitempty"`
 }
 
-// Crossover tells from which file size on mapping wins, of those tried.
+// Crossover tells from which file size on mapping wins at every larger size
+// tried, with a difference that is no chance.
 type Crossover struct {
-	KeptBytes    *int64 `json:"kept_bytes"`     // mapping kept; null: at none
-	OneShotBytes *int64 `json:"one_shot_bytes"` // mapped each time
+	KeptBytes    *int64 `json:"kept_bytes"`     // mapping kept against the best read/write; null: at none
+	OneShotBytes *int64 `json:"one_shot_bytes"` // mapped each time against read/write each time
 }

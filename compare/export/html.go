@@ -59,7 +59,7 @@ func HTML(w io.Writer, r *compare.Report) error {
 		Policy:   policy(pageCSS),
 		Style:    template.CSS(pageCSS),
 		Headline: headline(r),
-		Details: append([]string{provenance(r.File), runsText(r)},
+		Details: append([]string{provenance(r.File), samplesText(r)},
 			append(machineTexts(r.Machine), fileSystemText(r.Machine))...),
 		Verdict:  plainVerdict(r.Verdict),
 		Class:    winnerClass(r.Verdict.Winner),

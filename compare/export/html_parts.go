@@ -196,7 +196,7 @@ func newResultTable(report *compare.Report, compared compare.Size) resultTable {
 	results := ranked(compared.Results)
 	whys := shown(report, results)
 	heads := []tableHead{{"Median", "of one run"}, {"95 % interval", "of the median"}, {"Speed", "times as fast as read/write; ~ may be chance"},
-		{"p", "probability that the difference is chance"}, {"Runs", "counted"}, {"Set-up", "apart from the run"}}
+		{"p", "probability that the difference is chance"}, {"Samples", "counted"}, {"Set-up", "apart from the run"}}
 	invalid := slices.ContainsFunc(results, func(r compare.Result) bool { return r.InvalidRuns > 0 })
 	if invalid {
 		heads = append(heads, tableHead{"Not counted", "runs that found the file in the wrong state"})

@@ -21,7 +21,10 @@ type sweepPlot struct {
 }
 
 // level is a mark of the vertical axis.
-type level struct{ Y, Label string }
+type level struct {
+	Y, Label string
+	Strong   bool // what the plot is read against
+}
 
 type sweepLine struct {
 	Name, Class string
@@ -52,11 +55,7 @@ func newSweepPlot(r *compare.Report) sweepPlot {
 	if r.Article.Ratio > 0 {
 		plot.Article, plot.ArticleLabel = ratios.height(r.Article.Ratio), times(r.Article.Ratio)
 	}
-	for _, ratio := range []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 1, 2, 3, 5, 10, 20, 50, 100, 200, 500} {
-		if ratio >= ratios.low && ratio <= ratios.high {
-			plot.Ratios = append(plot.Ratios, level{ratios.height(ratio), trimmed(strconv.FormatFloat(ratio, 'f', 2, 64)) + "×"})
-		}
-	}
+	plot.Ratios = ratios.levels(r.Article.Ratio)
 	place := sizeAxis(r.Comparisons)
 	for i, s := range r.Comparisons {
 		plot.Sizes = append(plot.Sizes, tick{place(s.SizeBytes), exactSize(s.SizeBytes), i%2 == 1})
@@ -71,6 +70,27 @@ func newSweepPlot(r *compare.Report) sweepPlot {
 // height is where a ratio lies, counted downwards as SVG does.
 func (s ratioScale) height(ratio float64) string {
 	return strconv.Itoa(int(math.Round((1 - s.part(ratio)) * sweepHeight)))
+}
+
+// levels are 1×, the article's ratio, and round ratios that keep clear of them.
+func (s ratioScale) levels(article float64) []level {
+	const clear = 16 // pixels that a label needs
+	marks := []level{{s.height(1), "1×", true}}
+	strong := []float64{1}
+	if article > 0 {
+		marks = append(marks, level{s.height(article), times(article), true})
+		strong = append(strong, article)
+	}
+	for _, ratio := range []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 2, 3, 5, 10, 20, 50, 100, 200, 500} {
+		free := ratio >= s.low && ratio <= s.high
+		for _, other := range strong {
+			free = free && math.Abs(s.part(ratio)-s.part(other))*sweepHeight >= clear
+		}
+		if free {
+			marks = append(marks, level{s.height(ratio), trimmed(strconv.FormatFloat(ratio, 'f', 2, 64)) + "×", false})
+		}
+	}
+	return marks
 }
 
 // sizeAxis places sizes on a logarithmic axis with room at both ends.

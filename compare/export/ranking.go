@@ -174,8 +174,8 @@ func headline(r *compare.Report) []string {
 	return []string{subject(r.File), extent, patternText(r.Settings), stateText(r.Settings)}
 }
 
-// runsText gives how often each contender ran.
-func runsText(r *compare.Report) string {
+// samplesText gives how often each contender was timed.
+func samplesText(r *compare.Report) string {
 	least, most := 0, 0
 	for _, compared := range comparisons(r) {
 		for _, result := range sound(compared.Results) {
@@ -186,9 +186,9 @@ func runsText(r *compare.Report) string {
 		}
 	}
 	if least == most {
-		return grouped(int64(most)) + " runs each, interleaved"
+		return grouped(int64(most)) + " samples each, interleaved"
 	}
-	return grouped(int64(least)) + " to " + grouped(int64(most)) + " runs each, interleaved"
+	return grouped(int64(least)) + " to " + grouped(int64(most)) + " samples each, interleaved"
 }
 
 // comparisons are the sizes of a report, a sweep or not.

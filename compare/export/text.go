@@ -65,7 +65,7 @@ func (t *text) header() {
 	for _, l := range joined(headline(t.report), " · ", t.columns) {
 		t.print(strong, l)
 	}
-	details := append([]string{provenance(t.report.File), runsText(t.report)}, machineTexts(t.report.Machine)...)
+	details := append([]string{provenance(t.report.File), samplesText(t.report)}, machineTexts(t.report.Machine)...)
 	for _, l := range joined(append(details, fileSystemText(t.report.Machine)), " · ", t.columns) {
 		t.print(faint, l)
 	}

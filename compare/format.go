@@ -1,0 +1,63 @@
+package compare
+
+import (
+	"strconv"
+
+	"github.com/dustin/go-humanize"
+)
+
+// humanBytes writes a size as the article does, in powers of ten: "40 kB".
+func humanBytes(n float64) string { return humanize.Bytes(uint64(max(n, 0) + 0.5)) }
+
+// humanTime writes nanoseconds with three digits: "4.93 µs".
+func humanTime(ns float64) string {
+	for _, unit := range []struct {
+		ns   float64
+		name string
+	}{{1e9, "s"}, {1e6, "ms"}, {1e3, "µs"}} {
+		if ns >= unit.ns*0.9995 {
+			return threeDigits(ns/unit.ns) + " " + unit.name
+		}
+	}
+	return threeDigits(ns) + " ns"
+}
+
+// humanRatio writes a factor: "3.3×".
+func humanRatio(r float64) string { return threeDigits(r) + "×" }
+
+// humanCount writes a count, which as a median or a share may be no whole number.
+func humanCount(n float64) string {
+	if n >= 1000 {
+		return humanize.Comma(int64(n + 0.5))
+	}
+	return threeDigits(n)
+}
+
+func threeDigits(x float64) string {
+	switch {
+	case x >= 99.95:
+		return strconv.FormatFloat(x, 'f', 0, 64)
+	case x >= 9.995:
+		return trimmed(strconv.FormatFloat(x, 'f', 1, 64))
+	}
+	return trimmed(strconv.FormatFloat(x, 'f', 2, 64))
+}
+
+// trimmed leaves out a fraction of nought.
+func trimmed(s string) string {
+	for s[len(s)-1] == '0' {
+		s = s[:len(s)-1]
+	}
+	if s[len(s)-1] == '.' {
+		return s[:len(s)-1]
+	}
+	return s
+}
+
+// plural writes "1 fault", "2 faults".
+func plural(n float64, noun string) string {
+	if n == 1 {
+		return "1 " + noun
+	}
+	return humanCount(n) + " " + noun + "s"
+}

@@ -1,0 +1,367 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"math/rand/v2"
+	"runtime"
+	"time"
+)
+
+// runner measures all contenders at one file size.
+//
+// A round takes one sample of each, in random order, so that what changes on the
+// machine meanwhile changes for all. A sample is: the file brought into its
+// state, the contender set up if it is not, the counters read, the runs, the
+// counters read again, the result verified. Only the runs are timed.
+type runner struct {
+	options  *Options
+	job      *job
+	target   *target
+	ledger   ledger
+	verifier *verifier
+	observer *observer
+	meter    *meter
+	random   *rand.Rand
+	fileSum  int64 // of a pattern that reads all
+	entries  []*entry
+}
+
+// entry is a contender, and what was measured of it.
+type entry struct {
+	contender
+	task      task
+	perSample int // runs
+	samples   []sample
+	latencies []float64
+	setupNs   []float64
+	evictNs   []float64
+	checked   bool  // the state was seen to be right before every counted run
+	unknown   error // or why nobody could see
+	invalid   int   // samples that were not in the state asked for
+	lastState error
+	failed    error // out of the race
+}
+
+// sample is one measurement: per run, of several runs if they are short.
+type sample struct {
+	ns float64
+	spent
+}
+
+func newRunner(o *Options, t *target, random *rand.Rand) (r *runner, err error) {
+	r = &runner{options: o, target: t, random: random}
+	r.job = newJob(t.path, t.integers, o)
+	r.ledger = ledger{base: t.base}
+	defer func() {
+		if err != nil {
+			err = errors.Join(err, r.close())
+		}
+	}()
+	if r.verifier, err = newVerifier(t.path); err != nil {
+		return r, err
+	}
+	if r.observer, err = newObserver(t.path); err != nil {
+		return r, err
+	}
+	r.meter = newMeter(r.observer.file, len(r.job.shares), o.Durable)
+	for _, c := range contenders(o.Pattern) {
+		r.entries = append(r.entries, &entry{contender: c, perSample: 1, checked: true})
+	}
+	return r, nil
+}
+
+func (r *runner) close() error {
+	var err error
+	for _, e := range r.entries {
+		err = errors.Join(err, e.drop())
+	}
+	if r.meter != nil {
+		err = errors.Join(err, r.meter.close())
+	}
+	if r.observer != nil {
+		err = errors.Join(err, r.observer.close())
+	}
+	if r.verifier != nil {
+		err = errors.Join(err, r.verifier.close())
+	}
+	return err
+}
+
+// drop closes what the contender keeps.
+func (e *entry) drop() error {
+	if e.task == nil {
+		return nil
+	}
+	err := e.task.close()
+	e.task = nil
+	return err
+}
+
+// How many samples are aimed at, and in which bounds one may be long.
+const (
+	roundsAimed    = 40
+	roundsMax      = 400
+	sampleMin      = time.Millisecond
+	sampleMax      = 50 * time.Millisecond
+	sampleRandom   = 4 * time.Millisecond // verifying takes longer than running
+	runsEnough     = 3                    // when time is long over
+	overtimeFactor = 3
+	overtimeMin    = 10 * time.Second // no budget is so small that three rounds may not take this long
+	hopeless       = 3                // samples in the wrong state and none in the right one
+)
+
+// measure warms up and then goes round until the time is over.
+func (r *runner) measure(ctx context.Context, progress func(part float64, what string)) error {
+	progress(0, "warming up")
+	if err := r.warmUp(ctx); err != nil {
+		return err
+	}
+	began := time.Now()
+	for round := 0; !r.enough(round, time.Since(began)); round++ {
+		runtime.GC() // so that every round begins with the same heap
+		for i, at := range r.random.Perm(len(r.entries)) {
+			e := r.entries[at]
+			done := (float64(round) + float64(i)/float64(len(r.entries))) / float64(r.options.Runs)
+			progress(min(1, done, r.timePart(began, done)), e.name)
+			if err := r.take(ctx, e, true); err != nil {
+				return err
+			}
+		}
+	}
+	progress(1, "verifying")
+	return r.finalCheck(ctx)
+}
+
+// timePart is how much of the time is over, as long as enough runs are done.
+func (r *runner) timePart(began time.Time, runsPart float64) float64 {
+	if r.options.Time <= 0 {
+		return runsPart
+	}
+	return float64(time.Since(began)) / float64(r.options.Time)
+}
+
+// enough: the runs asked for are done and the time is over; or the time is so
+// long over that fewer runs, with a warning, are better than waiting on.
+func (r *runner) enough(rounds int, spent time.Duration) bool {
+	if r.alive() == 0 || rounds >= max(roundsMax, r.options.Runs) {
+		return true
+	}
+	if rounds >= r.options.Runs {
+		return spent >= r.options.Time
+	}
+	limit := max(overtimeFactor*r.options.Time, overtimeMin)
+	return rounds >= runsEnough && spent >= limit
+}
+
+func (r *runner) alive() int {
+	n := 0
+	for _, e := range r.entries {
+		if e.failed == nil {
+			n++
+		}
+	}
+	return n
+}
+
+// warmUp runs each contender before anything counts, and finds out how many runs
+// make a sample that is long against the clock's resolution.
+func (r *runner) warmUp(ctx context.Context) (err error) {
+	if r.options.Pattern == Sum {
+		if r.fileSum, err = r.verifier.sum(ctx, r.job.integers); err != nil {
+			return err
+		}
+	}
+	aim := r.options.Time / time.Duration(len(r.entries)*roundsAimed)
+	aim = min(max(aim, sampleMin), sampleMax)
+	if r.options.Pattern.random() {
+		aim = min(aim, sampleRandom)
+	}
+	for _, e := range r.entries {
+		for range 2 {
+			if err := r.take(ctx, e, false); err != nil {
+				return err
+			}
+		}
+		if last := len(e.samples) - 1; last >= 0 && r.options.State != Cold {
+			e.perSample = max(1, int(float64(aim)/max(e.samples[last].ns, 1)))
+		}
+		e.forget()
+	}
+	return nil
+}
+
+// forget drops what warming up left.
+func (e *entry) forget() {
+	e.samples, e.latencies, e.invalid = nil, nil, 0
+	e.evictNs, e.lastState = nil, nil
+}
+
+// take takes one sample. An error is the end of the comparison; what only ends
+// the contender's part in it is noted in e.failed.
+func (r *runner) take(ctx context.Context, e *entry, counts bool) error {
+	if err := ctx.Err(); err != nil || e.failed != nil {
+		return err
+	}
+	if err := r.evict(e); err != nil {
+		return err
+	}
+	err := r.begin(e)
+	var state *notInState
+	if errors.As(err, &state) {
+		e.invalid++
+		e.lastState = err
+		if counts && len(e.samples) == 0 && e.invalid >= hopeless {
+			e.failed = err
+		}
+		return e.drop()
+	}
+	ran := err == nil
+	if ran {
+		err = r.sample(ctx, e)
+	}
+	if err != nil && ctx.Err() != nil {
+		return ctx.Err()
+	}
+	if err != nil {
+		e.failed = err
+		return r.excuse(e, ran)
+	}
+	if r.options.State == Cold {
+		return e.drop()
+	}
+	return nil
+}
+
+// excuse ends the comparison when it was not the contender's fault, but somebody
+// changed the user's file; and when what a contender wrote is not known, since
+// then nobody's later result could be told right from wrong.
+func (r *runner) excuse(e *entry, ran bool) error {
+	if err := errors.Join(r.target.unchanged(), e.drop()); err != nil {
+		return err
+	}
+	if ran && r.job.pattern.writes() {
+		return r.endAll(e.failed)
+	}
+	return nil
+}
+
+// endAll leaves the others with what they have.
+func (r *runner) endAll(cause error) error {
+	for _, e := range r.entries {
+		if e.failed == nil && len(e.samples) == 0 {
+			e.failed = fmt.Errorf("not measured, since another contender failed: %w", cause)
+		}
+	}
+	return errStopped
+}
+
+// errStopped ends the rounds early with a report all the same.
+var errStopped = errors.New("stopped early")
+
+// evict gets the file out of memory if it is to be cold. Pages that are mapped
+// are not evicted, so that nothing may be kept by anybody at this time.
+func (r *runner) evict(e *entry) error {
+	if r.options.State != Cold {
+		return nil
+	}
+	took, err := r.observer.evict()
+	e.evictNs = append(e.evictNs, float64(took))
+	return err
+}
+
+// begin sets the contender up and sees to it that the file is in the state asked
+// for.
+func (r *runner) begin(e *entry) error {
+	if err := r.setup(e); err != nil {
+		return err
+	}
+	if r.options.State != Cold {
+		return r.observer.checkWarm(r.options.State == Warm)
+	}
+	checked, err := r.observer.checkCold()
+	if !checked && err == nil {
+		e.checked, e.unknown = false, r.observer.look().why
+	}
+	return err
+}
+
+func (r *runner) setup(e *entry) error {
+	if e.task != nil {
+		return nil
+	}
+	began := time.Now()
+	t, err := e.contender.setup(r.job)
+	if err != nil {
+		return err
+	}
+	e.setupNs = append(e.setupNs, float64(time.Since(began)))
+	e.task = t
+	return nil
+}
+
+// sample runs the contender and verifies what it did.
+func (r *runner) sample(ctx context.Context, e *entry) error {
+	seed := r.random.Uint64()
+	r.job.prepare(seed)
+	before := r.meter.read()
+	began := time.Now()
+	var err error
+	for n := 0; n < e.perSample && err == nil; n++ {
+		err = e.task.run(r.job)
+	}
+	took := time.Since(began)
+	after := r.meter.read()
+	if err != nil {
+		return err
+	}
+	e.samples = append(e.samples, sample{
+		ns:    float64(took) / float64(e.perSample),
+		spent: r.meter.spent(before, after, r.job, e.perSample),
+	})
+	for _, s := range r.job.shares {
+		e.latencies = s.latencies.take(e.latencies)
+	}
+	return r.verify(ctx, e, seed)
+}
+
+// wholeCheckMax is the file size up to which checking all of it is quicker than
+// checking the blocks that were touched.
+const wholeCheckMax = 16 << 20
+
+// verify checks what the sample's runs did: the sum they returned, or the file.
+func (r *runner) verify(ctx context.Context, e *entry, seed uint64) error {
+	j, n := r.job, e.perSample
+	r.ledger.note(j, n, seed)
+	switch {
+	case j.pattern == RandomUpdate && j.integers*integerBytes > wholeCheckMax:
+		return r.verifier.blocks(e.name, &r.ledger, j, n, seed)
+	case j.pattern.writes():
+		return r.verifier.contents(ctx, e.name, &r.ledger, j.integers)
+	}
+	want := r.fileSum * int64(n)
+	if j.pattern == RandomRead {
+		var err error
+		if want, err = r.verifier.sumOfBlocks(&r.ledger, j, n, seed); err != nil {
+			return err
+		}
+	}
+	var got int64
+	for _, s := range j.shares {
+		got += s.sum
+	}
+	if got != want {
+		return &WrongResultError{e.name, fmt.Sprintf("the sum is %d and must be %d", got, want)}
+	}
+	return nil
+}
+
+// finalCheck looks at every integer once more, those that nobody should have
+// touched included.
+func (r *runner) finalCheck(ctx context.Context) error {
+	if !r.job.pattern.writes() || r.target.unchanged() != nil {
+		return r.target.unchanged()
+	}
+	return r.verifier.contents(ctx, "one of the contenders", &r.ledger, r.job.integers)
+}

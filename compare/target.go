@@ -1,0 +1,255 @@
+package compare
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// target is the file that the contenders work on, and what it held at first.
+type target struct {
+	path     string
+	integers int64
+	trailing int64 // bytes behind the last whole integer
+	made     bool
+	copyOf   string
+	base     func(first int64, into []int32) error
+	original sys.File // the user's file, where base reads it; else none
+	reading  *buffer  // that base reads into
+	seen     os.FileInfo
+	scratch  string // the directory to remove
+}
+
+// fileName is what the article calls its file.
+const fileName = "mmap_test"
+
+// newTarget makes a file of size bytes, or opens the user's, or makes a copy of
+// it for a pattern that writes.
+func newTarget(ctx context.Context, o *Options, size int64) (*target, error) {
+	if o.File == "" {
+		return makeTarget(ctx, o.Dir, size)
+	}
+	t, err := openTarget(o.File)
+	if err != nil {
+		return nil, err
+	}
+	if o.Pattern.random() && t.integers*integerBytes < o.BlockBytes {
+		return nil, errors.Join(
+			fmt.Errorf("%s has %d bytes and no block of %d: make --block smaller", o.File, t.seen.Size(), o.BlockBytes), t.close())
+	}
+	if o.Pattern.writes() {
+		if err := t.copyTo(ctx, o.Dir); err != nil {
+			return nil, errors.Join(err, t.close())
+		}
+	}
+	return t, nil
+}
+
+// makeTarget writes the integers 0, 1, 2 … to a file of its own in a directory
+// of its own, so that no file of the user's can be in the way.
+func makeTarget(ctx context.Context, dir string, size int64) (*target, error) {
+	t := &target{integers: size / integerBytes, made: true, base: countUp}
+	return t, t.make(ctx, dir, "", t.integers)
+}
+
+func countUp(first int64, into []int32) error {
+	for i := range into {
+		into[i] = int32(first + int64(i))
+	}
+	return nil
+}
+
+// openTarget looks at the user's file before anything else does: it must be a
+// regular file with at least one integer. It is opened for reading only.
+func openTarget(path string) (*target, error) {
+	f, err := sys.OpenFile(path, 0, 0)
+	if err != nil {
+		return nil, explain(path, err)
+	}
+	st, err := f.Stat()
+	seen, statErr := os.Stat(path)
+	switch {
+	case err != nil:
+	case st.Kind != sys.Regular:
+		err = fmt.Errorf("%s is %v: compare reads and maps regular files only", path, st.Kind)
+	case st.Size == 0:
+		err = fmt.Errorf("%s is empty: there is nothing to compare", path)
+	case st.Size < integerBytes:
+		err = fmt.Errorf("%s has %d bytes, and an integer has %d: there is nothing to compare", path, st.Size, integerBytes)
+	default:
+		err = statErr
+	}
+	if err != nil {
+		return nil, errors.Join(err, f.Close())
+	}
+	t := &target{path: path, integers: st.Size / integerBytes, trailing: st.Size % integerBytes, original: f, seen: seen}
+	t.base = t.read
+	return t, nil
+}
+
+// explain says in words why a file cannot be opened.
+func explain(path string, err error) error {
+	if st, statErr := os.Stat(path); statErr == nil && st.IsDir() {
+		return fmt.Errorf("%s is a directory: compare reads and maps regular files only", path)
+	}
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("%s does not exist: name a file, or none to have one made (%w)", path, err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("%s may not be read by this user (%w)", path, err)
+	}
+	return fmt.Errorf("%s cannot be opened: %w", path, err)
+}
+
+// read is the base of a user's file: what the file itself holds.
+func (t *target) read(first int64, into []int32) error {
+	n := int64(len(into))
+	if t.reading == nil || int64(len(t.reading.integers)) < n {
+		b, err := newBuffer(max(n, verifyIntegers))
+		if err != nil {
+			return err
+		}
+		if t.reading != nil {
+			err = t.reading.close()
+		}
+		t.reading = b
+		if err != nil {
+			return err
+		}
+	}
+	bytes, integers := t.reading.part(n)
+	if _, err := t.original.ReadAt(bytes, first*integerBytes); err != nil {
+		return shortened(err)
+	}
+	copy(into, integers)
+	return nil
+}
+
+// copyTo makes the copy of the user's file that writing patterns work on.
+func (t *target) copyTo(ctx context.Context, dir string) error {
+	if dir == "" {
+		dir = filepath.Dir(t.path)
+	}
+	t.copyOf = t.path
+	return t.make(ctx, dir, os.TempDir(), t.integers)
+}
+
+// make writes the file in a fresh directory inside dir, or, when dir is no place
+// to write, inside otherwise if that is not "".
+func (t *target) make(ctx context.Context, dir, otherwise string, integers int64) error {
+	scratch, err := makeScratch(dir, otherwise)
+	if err != nil {
+		return err
+	}
+	t.scratch, t.path = scratch, filepath.Join(scratch, fileName)
+	if err := t.fill(ctx, integers); err != nil {
+		if sys.NoSpace(err) {
+			err = fmt.Errorf("%s has no room for a file of %s: free space, ask for less, or choose another place with --dir (%w)",
+				filepath.Dir(scratch), humanBytes(float64(integers*integerBytes)), err)
+		}
+		return errors.Join(err, t.close())
+	}
+	return nil
+}
+
+// makeScratch makes a directory that nobody else has. Without dir the working
+// directory is tried, then the one for temporary files.
+func makeScratch(dir, otherwise string) (string, error) {
+	if dir == "" {
+		dir, otherwise = ".", os.TempDir()
+	}
+	scratch, err := os.MkdirTemp(dir, "filemap-compare-")
+	if err != nil && otherwise != "" {
+		scratch, err = os.MkdirTemp(otherwise, "filemap-compare-")
+		dir = otherwise
+	}
+	switch {
+	case err == nil:
+		return scratch, nil
+	case sys.NoSpace(err):
+		return "", fmt.Errorf("%s is full: free space or choose another place with --dir (%w)", dir, err)
+	}
+	return "", fmt.Errorf("no file can be made in %s: choose another place with --dir (%w)", dir, err)
+}
+
+// fill writes the file in large pieces, as most programs' files are: how a file
+// was written decides how large the page cache's folios are, and with that how
+// many faults a mapping takes. It is made durable so that nothing of it is still
+// being written while contenders run.
+func (t *target) fill(ctx context.Context, integers int64) (err error) {
+	f, err := sys.OpenFile(t.path, sys.Write|sys.Create|sys.Excl, 0o600)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, f.Close()) }()
+	b, err := newBuffer(verifyIntegers)
+	if err != nil {
+		return err
+	}
+	defer func() { err = errors.Join(err, b.close()) }()
+	for done := int64(0); done < integers; done += verifyIntegers {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
+		bytes, part := b.part(min(verifyIntegers, integers-done))
+		if err := t.base(done, part); err != nil {
+			return err
+		}
+		if _, err := f.WriteAt(bytes, done*integerBytes); err != nil {
+			return err
+		}
+	}
+	return f.Sync()
+}
+
+// unchanged tells, when a result was wrong, whether the user's file has changed
+// under us.
+func (t *target) unchanged() error {
+	if t.seen == nil {
+		return nil
+	}
+	path := t.path
+	if t.copyOf != "" {
+		path = t.copyOf
+	}
+	now, err := os.Stat(path)
+	if err != nil {
+		return err
+	}
+	if now.Size() != t.seen.Size() || !now.ModTime().Equal(t.seen.ModTime()) {
+		return fmt.Errorf("%s was changed by somebody else while it was compared: compare a file that nobody changes, or a copy", path)
+	}
+	return nil
+}
+
+// close removes what was made.
+func (t *target) close() error {
+	var err error
+	if t.original.Valid() {
+		err = t.original.Close()
+	}
+	if t.reading != nil {
+		err = errors.Join(err, t.reading.close())
+	}
+	if t.scratch != "" {
+		if failed := os.RemoveAll(t.scratch); failed != nil {
+			err = errors.Join(err, fmt.Errorf("%s could not be removed, remove it by hand: %w", t.scratch, failed))
+		}
+	}
+	return err
+}
+
+// file is what the report says about it.
+func (t *target) file() File {
+	f := File{Path: t.path, Made: t.made, Copy: t.copyOf != "", Of: t.copyOf, TrailingBytes: t.trailing}
+	if t.scratch != "" {
+		// Its own directory, with a name of chance, is gone when this is read.
+		f.Path, f.Dir = fileName, filepath.Dir(t.scratch)
+	}
+	return f
+}
