@@ -14,7 +14,7 @@ type beside struct {
 // besides puts the article's figures first and those measured here below them.
 func besides(r *compare.Report) []beside {
 	a, m := r.Article, r.Measured
-	rows := []beside{{name: "the article (increment, 40 KB)", value: a.Ratio,
+	rows := []beside{{name: "the article (increment, 40 kB)", value: a.Ratio,
 		readWrite: duration(a.ReadWriteNs), mapping: duration(a.MappingNs)}}
 	results, here := comparison(r).Results, "here, "
 	if isSweep(r) {

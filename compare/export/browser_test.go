@@ -218,7 +218,7 @@ func TestHTMLByKeyboard(t *testing.T) {
 		press(t, ctx, kb.Tab)
 		order = append(order, evaluated[string](t, ctx, focus))
 	}
-	want := []string{"To the figures", "axis-linear", "What each contender does", "All figures at 40 KB", "filemap-compare.json", "As the terminal shows it"}
+	want := []string{"To the figures", "axis-linear", "What each contender does", "All figures at 40 kB", "filemap-compare.json", "As the terminal shows it"}
 	if !slices.Equal(order[:len(want)], want) {
 		t.Errorf("the tabulator key goes to %q, want %q", order, want)
 	}

@@ -13,7 +13,7 @@ const unknown = "?"
 
 var (
 	timeUnits   = []string{"ns", "µs", "ms", "s"}
-	byteUnits   = []string{"B", "KB", "MB", "GB", "TB", "PB"}
+	byteUnits   = []string{"B", "kB", "MB", "GB", "TB", "PB"}
 	binaryUnits = []string{"B", "KiB", "MiB", "GiB", "TiB", "PiB"}
 )
 
@@ -26,7 +26,7 @@ func duration(ns float64) string {
 	return scaled(ns, 1000, timeUnits)
 }
 
-// size writes a byte count in decimal units, as the article's 40 KB is 40 000
+// size writes a byte count in decimal units, as the article's 40 kB are 40 000
 // bytes.
 func size(bytes float64) string {
 	if bytes == 0 {

@@ -8,6 +8,8 @@ import (
 	"html/template"
 	"io"
 	"strings"
+	"unicode"
+	"unicode/utf8"
 
 	"github.com/filemap-go/filemap/compare"
 )
@@ -28,6 +30,7 @@ type page struct {
 	Headline []string
 	Details  []string
 	Verdict  compare.Verdict
+	Lead     string // what the sentence says after its first part
 	Class    string // of the winner's colour
 	Crossing string
 	Warnings []string
@@ -62,6 +65,7 @@ func HTML(w io.Writer, r *compare.Report) error {
 		Details: append([]string{provenance(r.File), samplesText(r)},
 			append(machineTexts(r.Machine), fileSystemText(r.Machine))...),
 		Verdict:  plainVerdict(r.Verdict),
+		Lead:     lead(r.Verdict.Sentence),
 		Class:    winnerClass(r.Verdict.Winner),
 		Crossing: crossoverText(r.Crossover),
 		Besides:  besideBars(r),
@@ -95,8 +99,23 @@ func policy(style string) string {
 		"'; base-uri 'none'; form-action 'none'"
 }
 
+// plainVerdict is the verdict to show, its sentence only up to the lead.
 func plainVerdict(v compare.Verdict) compare.Verdict {
-	return compare.Verdict{Winner: plain(v.Winner), Sentence: plain(v.Sentence), Cause: plain(v.Cause), Remedy: plain(v.Remedy)}
+	first, _, more := strings.Cut(plain(v.Sentence), "; ")
+	if more {
+		first += "."
+	}
+	return compare.Verdict{Winner: plain(v.Winner), Sentence: first, Cause: plain(v.Cause), Remedy: plain(v.Remedy)}
+}
+
+// lead is what follows the first part of the verdict, which is the headline.
+func lead(sentence string) string {
+	_, rest, _ := strings.Cut(plain(sentence), "; ")
+	first, size := utf8.DecodeRuneInString(rest)
+	if rest == "" {
+		return ""
+	}
+	return string(unicode.ToUpper(first)) + rest[size:]
 }
 
 func winnerClass(winner string) string {

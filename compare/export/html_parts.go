@@ -34,7 +34,7 @@ func besideBars(r *compare.Report) []besideBar {
 	return bars
 }
 
-// timesPlot is the distribution of every contender's runs, on either axis.
+// timesPlot is the distribution of every contender's samples, on either axis.
 type timesPlot struct {
 	Rows                    []timesRow
 	Failed                  []failedRow
@@ -86,9 +86,9 @@ func newTimesPlot(results []compare.Result) *timesPlot {
 	}
 	switch {
 	case beyond == 1:
-		p.Beyond = "1 slower run lies"
+		p.Beyond = "1 slower sample lies"
 	case beyond > 1:
-		p.Beyond = grouped(int64(beyond)) + " slower runs lie"
+		p.Beyond = grouped(int64(beyond)) + " slower samples lie"
 	}
 	return p
 }
@@ -98,7 +98,7 @@ func spoken(r compare.Result) string {
 	samples := positive(r)
 	return plain(r.Contender) + ": median " + duration(r.MedianNs) +
 		", 95 % interval " + duration(r.LowNs) + " to " + duration(r.HighNs) +
-		"; " + grouped(int64(r.Runs)) + " runs from " + duration(samples[0]) + " to " + duration(samples[len(samples)-1])
+		"; " + grouped(int64(r.Runs)) + " samples from " + duration(samples[0]) + " to " + duration(samples[len(samples)-1])
 }
 
 // panel is one count of all contenders.

@@ -102,7 +102,7 @@ func axes(results []compare.Result) (linear, logarithmic axis) {
 	for _, r := range results {
 		samples := positive(r)
 		lowest, highest = min(lowest, samples[0]), max(highest, samples[len(samples)-1])
-		// The linear axis ends where the ordinary runs do: a single run that was
+		// The linear axis ends where the ordinary samples do: a single one that was
 		// disturbed would press all others together.
 		most = max(most, samples[(len(samples)-1)*95/100], r.MedianNs)
 		if !math.IsInf(r.HighNs, 0) {
@@ -131,13 +131,13 @@ const (
 	dotMargin   = 8
 )
 
-// strip is one contender's row of a plot: a dot for each run, its median and the
+// strip is one contender's row of a plot: a dot for each sample, its median and the
 // interval of that.
 type strip struct {
 	Dots              []dot
 	Median, Low, Wide string
 	Reference         string // read/write's median
-	Beyond            int    // runs to the right of the axis
+	Beyond            int    // samples to the right of the axis
 	Ticks             []tick
 	Height            int
 }
@@ -165,7 +165,7 @@ func newStrip(a axis, r compare.Result, reference float64) strip {
 		_, jitter := math.Modf(float64(i) * math.Sqrt2)
 		y := dotMargin + math.Round(jitter*(stripHeight-2*dotMargin))
 		// A fifth of a percent is less than a dot: what falls on the same place is
-		// drawn once, and a page with many runs stays small.
+		// drawn once, and a page with many samples stays small.
 		d := dot{percent(math.Round(a.part(ns)*5) / 5), strconv.Itoa(int(y))}
 		if !seen[d] {
 			seen[d] = true

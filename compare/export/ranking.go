@@ -159,7 +159,7 @@ func fileSystemText(m compare.Machine) string {
 	if m.ReadAheadKB == nil {
 		return name + ", read-ahead " + unknown
 	}
-	return name + ", read-ahead " + grouped(*m.ReadAheadKB) + " KB"
+	return name + ", read-ahead " + exactSize(*m.ReadAheadKB<<10)
 }
 
 // headline tells what was done to what.

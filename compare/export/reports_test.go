@@ -79,7 +79,7 @@ func warmIncrement() *compare.Report {
 			BestMapping: nameKept, BestReadWrite: nameBaseline},
 		Verdict: compare.Verdict{Winner: "mapping",
 			Sentence: "A mapping that is kept is 3.29× as fast as read/write; one mapped for each run is not (0.97×).",
-			Cause:    "read/write copies 80 KB in 2 system calls a run; the kept mapping copies nothing and faults no more.",
+			Cause:    "read/write copies 80 kB in 2 system calls a run; the kept mapping copies nothing and faults no more.",
 			Remedy:   "Map once and keep the mapping: setting it up costs as much as half a run of read/write."},
 		Warnings: []string{"The 2 CPUs were 40 % busy with other work: the intervals are wider than need be. Try again on a quiet machine, or with --time 20s."},
 	}

@@ -2,8 +2,12 @@ package export
 
 import "strings"
 
-// gap separates two columns of a table.
-const gap = 2
+// gap separates two columns of a table, and gapTight those of a table that would
+// be too wide.
+const (
+	gap      = 2
+	gapTight = 1
+)
 
 // column is one column of a table; its group is a heading above that it shares
 // with its neighbours of the same group.
@@ -28,6 +32,14 @@ type line struct {
 type table struct {
 	columns []column
 	lines   []line
+	tight   bool
+}
+
+func (t *table) gap() int {
+	if t.tight {
+		return gapTight
+	}
+	return gap
 }
 
 func (t *table) add(cells ...cell) { t.lines = append(t.lines, line{cells: cells}) }
@@ -61,7 +73,7 @@ func (t *table) widths() []int {
 	for first := 0; first < len(t.columns); {
 		last := t.groupEnd(first)
 		// A heading wider than its columns widens the last of them.
-		if lack := width(t.columns[first].group) - total(widths[first:last]); lack > 0 {
+		if lack := width(t.columns[first].group) - t.total(widths[first:last]); lack > 0 {
 			widths[last-1] += lack
 		}
 		first = last
@@ -78,8 +90,8 @@ func (t *table) groupEnd(first int) int {
 	return last
 }
 
-func total(widths []int) int {
-	sum := gap * (len(widths) - 1)
+func (t *table) total(widths []int) int {
+	sum := t.gap() * (len(widths) - 1)
 	for _, w := range widths {
 		sum += w
 	}
@@ -87,12 +99,13 @@ func total(widths []int) int {
 }
 
 // natural is the width of the table as it stands.
-func (t *table) natural() int { return total(t.widths()) }
+func (t *table) natural() int { return t.total(t.widths()) }
 
 // render writes the table, shortening the first column where it is too wide.
 func (t *table) render(p painter, columns int) string {
+	t.tight = t.natural() > columns
 	widths := t.widths()
-	if over := total(widths) - columns; over > 0 {
+	if over := t.total(widths) - columns; over > 0 {
 		widths[0] = max(widths[0]-over, 8)
 	}
 	var b strings.Builder
@@ -108,9 +121,9 @@ func (t *table) render(p painter, columns int) string {
 			t.renderCells(&b, p, widths, l.cells)
 			continue
 		}
-		remark := shortened(l.remark.text, max(columns-widths[0]-gap, 12))
+		remark := shortened(l.remark.text, max(columns-widths[0]-t.gap(), 12))
 		b.WriteString(p.paint(l.cells[0].style, padded(l.cells[0].text, widths[0], true)))
-		b.WriteString(strings.Repeat(" ", gap) + p.paint(l.remark.style, remark) + "\n")
+		b.WriteString(strings.Repeat(" ", t.gap()) + p.paint(l.remark.style, remark) + "\n")
 	}
 	return b.String()
 }
@@ -121,7 +134,7 @@ func (t *table) renderGroups(b *strings.Builder, p painter, widths []int) {
 	var row strings.Builder
 	for first := 0; first < len(t.columns); {
 		last := t.groupEnd(first)
-		covered, group := total(widths[first:last]), t.columns[first].group
+		covered, group := t.total(widths[first:last]), t.columns[first].group
 		rule := covered - width(group)
 		switch {
 		case group == "":
@@ -132,7 +145,7 @@ func (t *table) renderGroups(b *strings.Builder, p painter, widths []int) {
 		default:
 			row.WriteString(padded(group, covered, false))
 		}
-		row.WriteString(strings.Repeat(" ", gap))
+		row.WriteString(strings.Repeat(" ", t.gap()))
 		first = last
 	}
 	if text := strings.TrimRight(row.String(), " "); text != "" {
@@ -147,7 +160,7 @@ func (t *table) renderCells(b *strings.Builder, p painter, widths []int, cells [
 	}
 	for i, c := range cells[:last+1] {
 		if i > 0 {
-			b.WriteString(strings.Repeat(" ", gap))
+			b.WriteString(strings.Repeat(" ", t.gap()))
 		}
 		text := padded(c.text, widths[i], t.columns[i].left)
 		if i == last && t.columns[i].left {

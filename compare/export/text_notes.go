@@ -89,5 +89,6 @@ func crossoverText(c *compare.Crossover) string {
 		}
 		return "from " + exactSize(*bytes) + " on"
 	}
-	return "A mapping that is kept wins " + from(c.KeptBytes) + "; one mapped each time " + from(c.OneShotBytes) + "."
+	return "A mapping that is kept beats the best read/write " + from(c.KeptBytes) +
+		"; one mapped each time beats read/write " + from(c.OneShotBytes) + "."
 }
