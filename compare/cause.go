@@ -29,7 +29,7 @@ func (c *inquiry) perOperation() string {
 	if c.settings.Operations == 0 {
 		return ""
 	}
-	return fmt.Sprintf(" for %s blocks of %s", humanCount(float64(c.settings.Operations)), humanBytes(float64(c.settings.BlockBytes)))
+	return fmt.Sprintf(" for %s blocks of %s", humanCount(float64(c.settings.Operations)), humanBlock(c.settings.BlockBytes))
 }
 
 // keptCause: what a kept mapping is spared, and what is left.
@@ -48,10 +48,14 @@ func (c *inquiry) keptCause() string {
 	return fmt.Sprintf("A kept mapping copies nothing; it takes %s a run%s.", plural(faults, "fault"), c.whyFaults())
 }
 
-// whyFaults: a sync write-protects the pages it writes.
+// whyFaults: who writes a page to the device makes it read-only first, so that
+// the next store is noticed.
 func (c *inquiry) whyFaults() string {
-	if c.settings.Durable {
+	switch {
+	case c.settings.Durable:
 		return ", since each sync makes its pages read-only again"
+	case Pattern(c.settings.Pattern).writes():
+		return ", since the kernel's own writeback made pages read-only again"
 	}
 	return ""
 }
@@ -99,7 +103,7 @@ func (c *inquiry) coldCause(r *Result) string {
 		did = append(did, "takes "+plural(*r.FaultsMajor, "major fault"))
 	}
 	if r.Sleeps != nil {
-		did = append(did, fmt.Sprintf("sleeps %s times", humanCount(*r.Sleeps)))
+		did = append(did, "sleeps "+times(*r.Sleeps))
 	}
 	if did == nil {
 		return ""

@@ -6,6 +6,9 @@ import "github.com/filemap-go/filemap"
 type contender struct {
 	name, description, family string
 
+	// advice is what a mapping is opened with; a system may not know it.
+	advice []filemap.Option
+
 	// setup does once what the contender keeps: nothing of it is in the time.
 	setup func(*job) (task, error)
 }
@@ -49,9 +52,9 @@ func orderedReadWrite(p Pattern) []contender {
 		whole, pieces = whole+", +1, written back", pieces+", +1, written back"
 	}
 	return []contender{
-		{NameReadWrite, "open, " + whole + ", close, each time (the buffer is kept)", FamilyReadWrite, readWriteIn(false, bufferMax)},
-		{NameRWKept, whole + "; descriptor and buffer are kept", FamilyReadWrite, readWriteIn(true, bufferMax)},
-		{NameRWPieces, pieces + "; descriptor and buffer are kept", FamilyReadWrite, readWriteIn(true, pieceBytes)},
+		{NameReadWrite, "open, " + whole + ", close, each time (the buffer is kept)", FamilyReadWrite, nil, readWriteIn(false, bufferMax)},
+		{NameRWKept, whole + "; descriptor and buffer are kept", FamilyReadWrite, nil, readWriteIn(true, bufferMax)},
+		{NameRWPieces, pieces + "; descriptor and buffer are kept", FamilyReadWrite, nil, readWriteIn(true, pieceBytes)},
 	}
 }
 
@@ -61,31 +64,33 @@ func randomReadWrite(p Pattern) []contender {
 		block = "a pread and a pwrite for each block"
 	}
 	return []contender{
-		{NameReadWrite, "open, " + block + ", close, each time (the buffer is kept)", FamilyReadWrite, readWriteIn(false, bufferMax)},
-		{NameRWKept, block + "; descriptor and buffer are kept", FamilyReadWrite, readWriteIn(true, bufferMax)},
+		{NameReadWrite, "open, " + block + ", close, each time (the buffer is kept)", FamilyReadWrite, nil, readWriteIn(false, bufferMax)},
+		{NameRWKept, block + "; descriptor and buffer are kept", FamilyReadWrite, nil, readWriteIn(true, bufferMax)},
 	}
 }
 
 func orderedMapping() []contender {
 	return append(commonMapping(),
-		contender{"map sequential", oneShot + ", advised Sequential", FamilyMapping, mappedEachTime(filemap.Sequential)})
+		eachTime("map sequential", ", advised Sequential", filemap.Sequential))
 }
 
 func randomMapping() []contender {
 	return append(commonMapping(),
-		contender{NameRandom, oneShot + ", advised Random: no readahead", FamilyMapping, mappedEachTime(filemap.Random)},
-		contender{NameKeptRandom, "mapped once, advised Random, and kept", FamilyMapping, mappedOnce(filemap.Random)})
+		eachTime(NameRandom, ", advised Random: no readahead", filemap.Random),
+		once(NameKeptRandom, "mapped once, advised Random, and kept", filemap.Random))
 }
 
 const oneShot = "open, map, use, unmap, close, each time"
 
 func commonMapping() []contender {
+	populated := eachTime(NamePopulate, ", all pages populated by one call")
+	populated.setup = func(j *job) (task, error) { return setupMapped(j, false, true) }
 	return []contender{
-		{NameOneShot, oneShot, FamilyMapping, mappedEachTime()},
-		{NameKept, "mapped once and kept", FamilyMapping, mappedOnce()},
-		{NamePopulate, oneShot + ", all pages populated by one call", FamilyMapping, populatedEachTime()},
-		{"map will-need", oneShot + ", advised WillNeed", FamilyMapping, mappedEachTime(filemap.WillNeed)},
-		{"map huge page", oneShot + ", advised HugePage", FamilyMapping, mappedEachTime(filemap.HugePage)},
+		eachTime(NameOneShot, ""),
+		once(NameKept, "mapped once and kept"),
+		populated,
+		eachTime("map will-need", ", advised WillNeed", filemap.WillNeed),
+		eachTime("map huge page", ", advised HugePage", filemap.HugePage),
 	}
 }
 
@@ -93,14 +98,14 @@ func readWriteIn(keepOpen bool, maxBytes int64) func(*job) (task, error) {
 	return func(j *job) (task, error) { return setupReadWrite(j, keepOpen, maxBytes) }
 }
 
-func mappedEachTime(advice ...filemap.Option) func(*job) (task, error) {
-	return func(j *job) (task, error) { return setupMapped(j, false, false, advice...) }
+func eachTime(name, difference string, advice ...filemap.Option) contender {
+	return contender{name, oneShot + difference, FamilyMapping, advice, func(j *job) (task, error) {
+		return setupMapped(j, false, false, advice...)
+	}}
 }
 
-func mappedOnce(advice ...filemap.Option) func(*job) (task, error) {
-	return func(j *job) (task, error) { return setupMapped(j, true, false, advice...) }
-}
-
-func populatedEachTime() func(*job) (task, error) {
-	return func(j *job) (task, error) { return setupMapped(j, false, true) }
+func once(name, description string, advice ...filemap.Option) contender {
+	return contender{name, description, FamilyMapping, advice, func(j *job) (task, error) {
+		return setupMapped(j, true, false, advice...)
+	}}
 }

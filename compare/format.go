@@ -6,8 +6,26 @@ import (
 	"github.com/dustin/go-humanize"
 )
 
-// humanBytes writes a size as the article does, in powers of ten: "40 kB".
-func humanBytes(n float64) string { return humanize.Bytes(uint64(max(n, 0) + 0.5)) }
+// humanBytes writes a size in powers of ten, as the article counts: "40 kB".
+func humanBytes(n float64) string {
+	units := []string{"B", "kB", "MB", "GB", "TB", "PB"}
+	at := 0
+	for ; n >= 999.5 && at < len(units)-1; at++ {
+		n /= 1000
+	}
+	return threeDigits(n) + " " + units[at]
+}
+
+// humanBlock writes a size that is likely to be a power of two: "4 KiB".
+func humanBlock(n int64) string {
+	switch {
+	case n > 0 && n%(1<<20) == 0:
+		return humanCount(float64(n>>20)) + " MiB"
+	case n > 0 && n%(1<<10) == 0:
+		return humanCount(float64(n>>10)) + " KiB"
+	}
+	return humanBytes(float64(n))
+}
 
 // humanTime writes nanoseconds with three digits: "4.93 µs".
 func humanTime(ns float64) string {
@@ -52,6 +70,14 @@ func trimmed(s string) string {
 		return s[:len(s)-1]
 	}
 	return s
+}
+
+// times writes how often: "once", "3 times".
+func times(n float64) string {
+	if n == 1 {
+		return "once"
+	}
+	return humanCount(n) + " times"
 }
 
 // plural writes "1 fault", "2 faults".

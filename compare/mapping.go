@@ -22,14 +22,7 @@ type keptMapping struct {
 }
 
 func setupMapped(j *job, keep, populate bool, advice ...filemap.Option) (task, error) {
-	mode := filemap.ReadOnly
-	if j.pattern.writes() {
-		mode = filemap.ReadWrite
-	}
-	t := &mapped{options: append([]filemap.Option{mode}, advice...), populate: populate}
-	if err := t.supported(j); err != nil {
-		return nil, err
-	}
+	t := &mapped{options: mapOptions(j, advice), populate: populate}
 	if !keep {
 		return t, nil
 	}
@@ -41,11 +34,20 @@ func setupMapped(j *job, keep, populate bool, advice ...filemap.Option) (task, e
 	return t, nil
 }
 
+func mapOptions(j *job, advice []filemap.Option) []filemap.Option {
+	mode := filemap.ReadOnly
+	if j.pattern.writes() {
+		mode = filemap.ReadWrite
+	}
+	return append([]filemap.Option{mode}, advice...)
+}
+
 // supported finds out whether this system knows the advice, on a single page, so
-// that what it does not know is a contender less and not a failed run.
-func (t *mapped) supported(j *job) error {
+// that what it does not know is a contender less and not a failed run. Advice may
+// read from the device: it is no part of a run.
+func supported(j *job, advice ...filemap.Option) error {
 	onePage := filemap.Range(0, min(j.integers*integerBytes, int64(filemap.PageBytes())))
-	m, err := filemap.Open(j.path, append([]filemap.Option{onePage}, t.options...)...)
+	m, err := filemap.Open(j.path, append(mapOptions(j, advice), onePage)...)
 	if err != nil {
 		return err
 	}

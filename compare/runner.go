@@ -179,6 +179,9 @@ func (r *runner) warmUp(ctx context.Context) (err error) {
 		aim = min(aim, sampleRandom)
 	}
 	for _, e := range r.entries {
+		if e.advice != nil {
+			e.failed = supported(r.job, e.advice...)
+		}
 		for range 2 {
 			if err := r.take(ctx, e, false); err != nil {
 				return err
@@ -236,12 +239,13 @@ func (r *runner) take(ctx context.Context, e *entry, counts bool) error {
 
 // excuse ends the comparison when it was not the contender's fault, but somebody
 // changed the user's file; and when what a contender wrote is not known, since
-// then nobody's later result could be told right from wrong.
+// then nobody's later result could be told right from wrong. (What is not
+// supported is found out before anything is written.)
 func (r *runner) excuse(e *entry, ran bool) error {
 	if err := errors.Join(r.target.unchanged(), e.drop()); err != nil {
 		return err
 	}
-	if ran && r.job.pattern.writes() {
+	if ran && r.job.pattern.writes() && !errors.Is(e.failed, errors.ErrUnsupported) {
 		return r.endAll(e.failed)
 	}
 	return nil

@@ -11,6 +11,7 @@ func (r *Report) conclude() {
 	c := newInquiry(size, &r.Settings, &r.Machine)
 	r.Measured = c.measured()
 	if len(r.Comparisons) > 1 {
+		c.where = " at " + humanBytes(float64(size.SizeBytes))
 		r.Crossover = crossover(r.Comparisons)
 	}
 	r.Verdict = c.verdict()
@@ -32,6 +33,7 @@ type inquiry struct {
 	size     *Size
 	settings *Settings
 	machine  *Machine
+	where    string // " at 40 kB" in a sweep
 
 	readWrite, oneShot, kept *Result // nil: not measured, or failed
 	bestRW, bestMap          *Result
@@ -105,8 +107,8 @@ func (c *inquiry) verdict() Verdict {
 	case !c.significant:
 		return Verdict{
 			Winner: WinnerNeither,
-			Sentence: fmt.Sprintf("Neither wins: %s takes %s and %s takes %s, which may be chance.",
-				c.bestMap.Contender, humanTime(c.bestMap.MedianNs), c.bestRW.Contender, humanTime(c.bestRW.MedianNs)),
+			Sentence: fmt.Sprintf("Neither wins%s: %s takes %s and %s takes %s, a difference that may be chance.",
+				c.where, c.bestMap.Contender, humanTime(c.bestMap.MedianNs), c.bestRW.Contender, humanTime(c.bestRW.MedianNs)),
 			Cause:  c.cause(),
 			Remedy: c.remedyForNeither(),
 		}
@@ -128,15 +130,15 @@ func (c *inquiry) firstTrouble() string {
 // mappingWins: by how much over the best loop, and what the article's own two
 // halves did.
 func (c *inquiry) mappingWins() string {
-	text := fmt.Sprintf("Mapping wins: %s takes %s, %s as fast as the best read/write (%s, %s)",
-		c.bestMap.Contender, humanTime(c.bestMap.MedianNs), humanRatio(ratio(c.bestRW, c.bestMap)),
+	text := fmt.Sprintf("Mapping wins%s: %s takes %s, %s as fast as the best read/write (%s, %s)",
+		c.where, c.bestMap.Contender, humanTime(c.bestMap.MedianNs), humanRatio(ratio(c.bestRW, c.bestMap)),
 		c.bestRW.Contender, humanTime(c.bestRW.MedianNs))
 	return text + c.againstArticle() + "."
 }
 
 func (c *inquiry) readWriteWins() string {
-	text := fmt.Sprintf("Read/write wins: %s takes %s, %s as fast as the best mapping (%s, %s)",
-		c.bestRW.Contender, humanTime(c.bestRW.MedianNs), humanRatio(ratio(c.bestMap, c.bestRW)),
+	text := fmt.Sprintf("Read/write wins%s: %s takes %s, %s as fast as the best mapping (%s, %s)",
+		c.where, c.bestRW.Contender, humanTime(c.bestRW.MedianNs), humanRatio(ratio(c.bestMap, c.bestRW)),
 		c.bestMap.Contender, humanTime(c.bestMap.MedianNs))
 	return text + c.againstArticle() + "."
 }

@@ -2,6 +2,7 @@ package compare
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -20,14 +21,7 @@ func (r *Report) warnings() []string {
 	if r.File.TrailingBytes > 0 {
 		list = append(list, fmt.Sprintf("The file's last %d bytes are no whole integer: they were left out.", r.File.TrailingBytes))
 	}
-	for i := range r.Comparisons {
-		size := &r.Comparisons[i]
-		where := ""
-		if len(r.Comparisons) > 1 {
-			where = " at " + humanBytes(float64(size.SizeBytes))
-		}
-		list = append(list, r.sizeWarnings(size, where)...)
-	}
+	list = append(list, r.runWarnings()...)
 	for _, w := range r.Unknown {
 		if w.Field == "results[].cold_checked" {
 			list = append(list, "Whether the file was cold could not be checked: "+w.Reason+". Compare as its owner, or a file of your own.")
@@ -36,32 +30,64 @@ func (r *Report) warnings() []string {
 	return list
 }
 
-// sizeWarnings are those about runs: too few, too different, not counted.
-func (r *Report) sizeWarnings(size *Size, where string) []string {
-	var list, few, noisy, invalid []string
-	for _, result := range size.Results {
-		switch {
-		case result.Outcome != "ok":
-			continue
-		case result.Runs < fewRuns:
-			few = append(few, result.Contender)
-		case (result.HighNs-result.LowNs)/2 > noisyInterval*result.MedianNs:
-			noisy = append(noisy, result.Contender)
+// runWarnings are those about runs: too few, too different, not counted.
+func (r *Report) runWarnings() []string {
+	var few, noisy, invalid who
+	for i := range r.Comparisons {
+		size := &r.Comparisons[i]
+		for j := range size.Results {
+			result := &size.Results[j]
+			if result.Outcome != "ok" {
+				continue
+			}
+			tooFew := result.Runs < fewRuns
+			few.add(size, result.Contender, tooFew)
+			noisy.add(size, result.Contender, !tooFew && (result.HighNs-result.LowNs)/2 > noisyInterval*result.MedianNs)
+			invalid.add(size, fmt.Sprintf("%s (%d)", result.Contender, result.InvalidRuns), result.InvalidRuns > 0)
 		}
-		if result.InvalidRuns > 0 {
-			invalid = append(invalid, fmt.Sprintf("%s (%d)", result.Contender, result.InvalidRuns))
-		}
 	}
-	if few != nil {
-		list = append(list, fmt.Sprintf("Fewer than %d runs%s of %s: their intervals are merely the range. Raise --runs or --time.", fewRuns, where, names(few)))
+	var list []string
+	if few.names != nil {
+		list = append(list, fmt.Sprintf("Fewer than %d runs of %s: their intervals are merely the range. Raise --runs or --time.", fewRuns, &few))
 	}
-	if noisy != nil {
-		list = append(list, fmt.Sprintf("The times%s of %s vary by more than ±%.0f %%: close other programs, or raise --time.", where, names(noisy), noisyInterval*100))
+	if noisy.names != nil {
+		list = append(list, fmt.Sprintf("The times of %s vary by more than ±%.0f %%: close other programs, or raise --time.", &noisy, noisyInterval*100))
 	}
-	if invalid != nil {
-		list = append(list, fmt.Sprintf("Runs%s that did not find the file as %s as they should were not counted: %s. Does another process use it?", where, r.state(), names(invalid)))
+	if invalid.names != nil {
+		list = append(list, fmt.Sprintf("Runs that did not find the file as %s as they should were not counted: %s. Does another process use it?", r.state(), &invalid))
 	}
 	return list
+}
+
+// who a warning is about: contenders, and in a sweep the sizes.
+type who struct {
+	names, sizes []string
+	seen         int
+}
+
+func (w *who) add(size *Size, name string, concerned bool) {
+	w.seen++
+	if !concerned {
+		return
+	}
+	w.names = append(w.names, name)
+	if text := humanBytes(float64(size.SizeBytes)); !slices.Contains(w.sizes, text) {
+		w.sizes = append(w.sizes, text)
+	}
+}
+
+// String does not list what is all, or too many to read.
+func (w *who) String() string {
+	const readable = 6
+	switch {
+	case len(w.names) == w.seen:
+		return "all contenders"
+	case len(w.sizes) > 1:
+		return fmt.Sprintf("%d of %d contenders (at %s)", len(w.names), w.seen, strings.Join(w.sizes, ", "))
+	case len(w.names) > readable:
+		return fmt.Sprintf("%d of %d contenders", len(w.names), w.seen)
+	}
+	return strings.Join(w.names, ", ")
 }
 
 func (r *Report) state() string {
@@ -70,5 +96,3 @@ func (r *Report) state() string {
 	}
 	return "warm"
 }
-
-func names(list []string) string { return strings.Join(list, ", ") }
