@@ -14,8 +14,10 @@ type beside struct {
 // besides puts the article's figures first and those measured here below them.
 func besides(r *compare.Report) []beside {
 	a, m := r.Article, r.Measured
-	rows := []beside{{name: "the article (increment, 40 kB)", value: a.Ratio,
-		readWrite: duration(a.ReadWriteNs), mapping: duration(a.MappingNs)}}
+	rows := []beside{{
+		name: "the article (increment, 40 kB)", value: a.Ratio,
+		readWrite: duration(a.ReadWriteNs), mapping: duration(a.MappingNs),
+	}}
 	results, here := comparison(r).Results, "here, "
 	if isSweep(r) {
 		here = "here at " + exactSize(comparison(r).SizeBytes) + ", "
@@ -24,13 +26,15 @@ func besides(r *compare.Report) []beside {
 		name, readWrite, mapping string
 		ratio                    float64
 	}{
-		{"mapped each time", nameBaseline, nameOneShot, m.RatioOneShot},
-		{"mapping kept", nameBaseline, nameKept, m.Ratio},
+		{"mapped each time", compare.NameReadWrite, compare.NameOneShot, m.RatioOneShot},
+		{"mapping kept", compare.NameReadWrite, compare.NameKept, m.Ratio},
 		{"best of each", m.BestReadWrite, m.BestMapping, m.RatioBestToBest},
 	} {
 		if row.ratio > 0 {
-			rows = append(rows, beside{name: here + row.name, value: row.ratio, here: true,
-				readWrite: medianText(results, row.readWrite), mapping: medianText(results, row.mapping)})
+			rows = append(rows, beside{
+				name: here + row.name, value: row.ratio, here: true,
+				readWrite: medianText(results, row.readWrite), mapping: medianText(results, row.mapping),
+			})
 		}
 	}
 	for i := range rows {

@@ -83,7 +83,7 @@ func browser(t *testing.T) context.Context {
 }
 
 // opened writes a page to a file and opens that.
-func opened(t *testing.T, ctx context.Context, name string, write func(*bytes.Buffer) error) *complaints {
+func opened(ctx context.Context, t *testing.T, name string, write func(*bytes.Buffer) error) *complaints {
 	t.Helper()
 	var b bytes.Buffer
 	if err := write(&b); err != nil {
@@ -110,7 +110,7 @@ func opened(t *testing.T, ctx context.Context, name string, write func(*bytes.Bu
 }
 
 // window sets the colour scheme and the width of the window.
-func window(t *testing.T, ctx context.Context, scheme string, columns int64) {
+func window(ctx context.Context, t *testing.T, scheme string, columns int64) {
 	t.Helper()
 	features := []*emulation.MediaFeature{{Name: "prefers-color-scheme", Value: scheme}}
 	if _, err := chromedp.Call(ctx, emulation.SetEmulatedMedia, emulation.SetEmulatedMediaParams{Features: features}); err != nil {
@@ -121,7 +121,7 @@ func window(t *testing.T, ctx context.Context, scheme string, columns int64) {
 	}
 }
 
-func evaluated[T any](t *testing.T, ctx context.Context, expression string) T {
+func evaluated[T any](ctx context.Context, t *testing.T, expression string) T {
 	t.Helper()
 	value, err := chromedp.Run(ctx, chromedp.Evaluate[T](expression))
 	if err != nil {
@@ -130,7 +130,7 @@ func evaluated[T any](t *testing.T, ctx context.Context, expression string) T {
 	return value
 }
 
-func screenshot(t *testing.T, ctx context.Context, name string) {
+func screenshot(ctx context.Context, t *testing.T, name string) {
 	t.Helper()
 	picture, err := chromedp.Run(ctx, chromedp.FullScreenshot(100))
 	if err != nil {
@@ -169,13 +169,13 @@ func TestHTMLInBrowser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tab, cancel := chromedp.NewContext(ctx)
 			defer cancel()
-			found := opened(t, tab, "report.html", func(b *bytes.Buffer) error { return HTML(b, report()) })
+			found := opened(tab, t, "report.html", func(b *bytes.Buffer) error { return HTML(b, report()) })
 			papers := map[string]bool{}
 			for _, scheme := range []string{"light", "dark"} {
 				for _, columns := range []int64{1280, 400} {
-					window(t, tab, scheme, columns)
-					s := evaluated[seen](t, tab, look)
-					screenshot(t, tab, fmt.Sprintf("%s-%s-%d.png", name, scheme, columns))
+					window(tab, t, scheme, columns)
+					s := evaluated[seen](tab, t, look)
+					screenshot(tab, t, fmt.Sprintf("%s-%s-%d.png", name, scheme, columns))
 					if s.Dots < 10 || s.Bars < 3 || s.Outside > 0 || s.Tiny > 0 {
 						t.Errorf("%s at %d columns: %+v", scheme, columns, s)
 					}
@@ -185,7 +185,7 @@ func TestHTMLInBrowser(t *testing.T) {
 			if len(papers) != 2 {
 				t.Errorf("light and dark look the same: %v", papers)
 			}
-			downloads(t, tab, report())
+			downloads(tab, t, report())
 			if len(found.list) > 0 {
 				t.Errorf("the browser complains: %v", found.list)
 			}
@@ -194,9 +194,9 @@ func TestHTMLInBrowser(t *testing.T) {
 }
 
 // downloads checks that the link holds the same document as JSON writes.
-func downloads(t *testing.T, ctx context.Context, r *compare.Report) {
+func downloads(ctx context.Context, t *testing.T, r *compare.Report) {
 	t.Helper()
-	link := evaluated[string](t, ctx, `document.querySelector('a[download]').getAttribute('href')`)
+	link := evaluated[string](ctx, t, `document.querySelector('a[download]').getAttribute('href')`)
 	var want bytes.Buffer
 	if err := JSON(&want, r); err != nil {
 		t.Fatal(err)
@@ -211,28 +211,28 @@ func downloads(t *testing.T, ctx context.Context, r *compare.Report) {
 // with an arrow key.
 func TestHTMLByKeyboard(t *testing.T) {
 	ctx := browser(t)
-	opened(t, ctx, "report.html", func(b *bytes.Buffer) error { return HTML(b, warmIncrement()) })
+	opened(ctx, t, "report.html", func(b *bytes.Buffer) error { return HTML(b, warmIncrement()) })
 	const focus = `(e => e.id || e.getAttribute('download') || e.getAttribute('aria-label') || e.textContent)(document.activeElement)`
 	var order []string
 	for range 6 {
-		press(t, ctx, kb.Tab)
-		order = append(order, evaluated[string](t, ctx, focus))
+		press(ctx, t, kb.Tab)
+		order = append(order, evaluated[string](ctx, t, focus))
 	}
 	want := []string{"To the figures", "axis-linear", "What each contender does", "All figures at 40 kB", "filemap-compare.json", "As the terminal shows it"}
 	if !slices.Equal(order[:len(want)], want) {
 		t.Errorf("the tabulator key goes to %q, want %q", order, want)
 	}
-	evaluated[any](t, ctx, `document.getElementById('axis-linear').focus()`)
-	press(t, ctx, kb.ArrowRight)
+	evaluated[any](ctx, t, `document.getElementById('axis-linear').focus()`)
+	press(ctx, t, kb.ArrowRight)
 	for class, want := range map[string]bool{"linear": false, "log": true} {
 		shown := `document.querySelector('.row svg.` + class + `').getBoundingClientRect().width > 0`
-		if evaluated[bool](t, ctx, shown) != want {
+		if evaluated[bool](ctx, t, shown) != want {
 			t.Errorf("after the arrow key, the %s axis is shown: %v", class, !want)
 		}
 	}
 }
 
-func press(t *testing.T, ctx context.Context, key string) {
+func press(ctx context.Context, t *testing.T, key string) {
 	t.Helper()
 	if err := chromedp.Do(ctx, chromedp.KeyEvent(key)); err != nil {
 		t.Fatal(err)
@@ -246,12 +246,12 @@ func TestSVGInBrowser(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			tab, cancel := chromedp.NewContext(ctx)
 			defer cancel()
-			found := opened(t, tab, "report.svg", func(b *bytes.Buffer) error { return SVG(b, report()) })
+			found := opened(tab, t, "report.svg", func(b *bytes.Buffer) error { return SVG(b, report()) })
 			inks := map[string]bool{}
 			for _, scheme := range []string{"light", "dark"} {
-				window(t, tab, scheme, 1000)
-				inks[evaluated[string](t, tab, `getComputedStyle(document.querySelector('text')).color`)] = true
-				screenshot(t, tab, fmt.Sprintf("%s-%s.svg.png", name, scheme))
+				window(tab, t, scheme, 1000)
+				inks[evaluated[string](tab, t, `getComputedStyle(document.querySelector('text')).color`)] = true
+				screenshot(tab, t, fmt.Sprintf("%s-%s.svg.png", name, scheme))
 			}
 			if len(inks) != 2 {
 				t.Errorf("light and dark have the same ink: %v", inks)

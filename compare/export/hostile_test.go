@@ -84,8 +84,10 @@ func TestHostileMarkup(t *testing.T) {
 		t.Error("a title was closed from outside")
 	}
 	decoder := xml.NewDecoder(strings.NewReader(exported(t, SVG, hostile())))
-	known := map[string]bool{"svg": true, "title": true, "style": true, "rect": true, "circle": true, "line": true,
-		"path": true, "g": true, "text": true}
+	known := map[string]bool{
+		"svg": true, "title": true, "style": true, "rect": true, "circle": true, "line": true,
+		"path": true, "g": true, "text": true,
+	}
 	for {
 		token, err := decoder.Token()
 		if errors.Is(err, io.EOF) {
@@ -103,16 +105,16 @@ func TestHostileMarkup(t *testing.T) {
 // TestHostileInBrowser lets a browser try.
 func TestHostileInBrowser(t *testing.T) {
 	ctx := browser(t)
-	found := opened(t, ctx, "report.html", func(b *bytes.Buffer) error { return HTML(b, hostile()) })
-	if elements := evaluated[int](t, ctx, `document.querySelectorAll('script, img, iframe, [onload], [onerror]').length`); elements > 0 {
+	found := opened(ctx, t, "report.html", func(b *bytes.Buffer) error { return HTML(b, hostile()) })
+	if elements := evaluated[int](ctx, t, `document.querySelectorAll('script, img, iframe, [onload], [onerror]').length`); elements > 0 {
 		t.Errorf("the page grew %d elements", elements)
 	}
 	for _, columns := range []int64{1280, 400} {
-		window(t, ctx, "light", columns)
-		if s := evaluated[seen](t, ctx, look); s.Outside > 0 {
+		window(ctx, t, "light", columns)
+		if s := evaluated[seen](ctx, t, look); s.Outside > 0 {
 			t.Errorf("the page is %d columns wider than its window of %d", s.Outside, columns)
 		}
-		screenshot(t, ctx, "hostile.png")
+		screenshot(ctx, t, "hostile.png")
 	}
 	if len(found.list) > 0 {
 		t.Errorf("the browser complains: %v", found.list)

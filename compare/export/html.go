@@ -120,9 +120,9 @@ func lead(sentence string) string {
 
 func winnerClass(winner string) string {
 	switch winner {
-	case familyMapping:
+	case compare.WinnerMapping:
 		return "mapping"
-	case nameBaseline:
+	case compare.WinnerReadWrite:
 		return "readwrite"
 	}
 	return "neither"

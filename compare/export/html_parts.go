@@ -2,7 +2,6 @@ package export
 
 import (
 	"slices"
-	"strconv"
 	"strings"
 
 	"github.com/filemap-go/filemap/compare"
@@ -28,8 +27,10 @@ func besideBars(r *compare.Report) []besideBar {
 		if row.here {
 			class = "mapping"
 		}
-		bars = append(bars, besideBar{row.name, row.readWrite, row.mapping, row.ratio, class,
-			percent(row.value / longest * 100 * room), percent(1 / longest * 100 * room)})
+		bars = append(bars, besideBar{
+			row.name, row.readWrite, row.mapping, row.ratio, class,
+			percent(row.value / longest * 100 * room), percent(1 / longest * 100 * room),
+		})
 	}
 	return bars
 }
@@ -70,7 +71,7 @@ func newTimesPlot(results []compare.Result) *timesPlot {
 	const farApart = 8
 	p.LogarithmicFirst = good[len(good)-1].MedianNs > farApart*good[0].MedianNs
 	reference, beyond := 0.0, 0
-	if baseline := find(good, nameBaseline); baseline != nil {
+	if baseline := find(good, compare.NameReadWrite); baseline != nil {
 		reference = baseline.MedianNs
 	}
 	for _, r := range good {
@@ -140,14 +141,18 @@ func panels(report *compare.Report, results []compare.Result) ([]panel, string) 
 // latencies are those of single operations, where the pattern has them. They
 // are no reasons, but drawn like these.
 func latencies(results []compare.Result) []reason {
-	if !hasOperations(results) {
+	if !slices.ContainsFunc(results, hasOperations) {
 		return nil
 	}
 	return []reason{
-		{title: "An operation, p50", about: "half of the operations took less", write: duration,
-			value: func(r *compare.Result) *float64 { return r.P50Ns }},
-		{title: "An operation, p99", about: "one of a hundred took more", write: duration,
-			value: func(r *compare.Result) *float64 { return r.P99Ns }},
+		{
+			title: "An operation, p50", about: "half of the operations took less", write: duration,
+			value: func(r *compare.Result) *float64 { return r.P50Ns },
+		},
+		{
+			title: "An operation, p99", about: "one of a hundred took more", write: duration,
+			value: func(r *compare.Result) *float64 { return r.P99Ns },
+		},
 	}
 }
 
@@ -167,84 +172,4 @@ func newPanel(why reason, results []compare.Result, most float64) panel {
 		p.Bars = append(p.Bars, b)
 	}
 	return p
-}
-
-// resultTable holds every figure of one size.
-type resultTable struct {
-	Title string
-	Heads []tableHead
-	Rows  []tableRow
-}
-
-type tableHead struct{ Short, Long string }
-
-type tableRow struct {
-	Name, Class, About, Outcome string
-	Cells                       []string
-	Columns                     int
-}
-
-func resultTables(r *compare.Report) []resultTable {
-	var tables []resultTable
-	for _, compared := range comparisons(r) {
-		tables = append(tables, newResultTable(r, compared))
-	}
-	return tables
-}
-
-func newResultTable(report *compare.Report, compared compare.Size) resultTable {
-	results := ranked(compared.Results)
-	whys := shown(report, results)
-	heads := []tableHead{{"Median", "of one run"}, {"95 % interval", "of the median"}, {"Speed", "times as fast as read/write; ~ may be chance"},
-		{"p", "probability that the difference is chance"}, {"Samples", "counted"}, {"Set-up", "apart from the run"}}
-	invalid := slices.ContainsFunc(results, func(r compare.Result) bool { return r.InvalidRuns > 0 })
-	if invalid {
-		heads = append(heads, tableHead{"Not counted", "runs that found the file in the wrong state"})
-	}
-	operations := hasOperations(results)
-	if operations {
-		heads = append(heads, tableHead{"p50", "of one operation"}, tableHead{"p99", "of one operation"})
-	}
-	for _, why := range whys {
-		heads = append(heads, tableHead{why.title, why.about})
-	}
-	t := resultTable{Title: exactSize(compared.SizeBytes), Heads: heads}
-	for _, r := range results {
-		row := tableRow{Name: plain(r.Contender), Class: familyClass(r), About: plain(r.Description),
-			Outcome: failure(r), Columns: len(heads)}
-		if row.Outcome == "" {
-			row.Cells = figures(r, whys, invalid, operations)
-		}
-		t.Rows = append(t.Rows, row)
-	}
-	return t
-}
-
-func hasOperations(results []compare.Result) bool {
-	return slices.ContainsFunc(results, func(r compare.Result) bool { return r.P50Ns != nil || r.P99Ns != nil })
-}
-
-func figures(r compare.Result, whys []reason, invalid, operations bool) []string {
-	cells := []string{duration(r.MedianNs), interval(r.LowNs, r.HighNs), ratioText(r),
-		probability(r), grouped(int64(r.Runs)), duration(r.SetupNs)}
-	if invalid {
-		cells = append(cells, grouped(int64(r.InvalidRuns)))
-	}
-	if operations {
-		cells = append(cells, durationCell(r.P50Ns).text, durationCell(r.P99Ns).text)
-	}
-	for _, why := range whys {
-		cells = append(cells, why.text(&r))
-	}
-	return cells
-}
-
-func probability(r compare.Result) string {
-	switch {
-	case isBaseline(r):
-		return ""
-	case r.PValue < 0.001:
-		return "< 0.001"
-	}
-	return strconv.FormatFloat(r.PValue, 'f', 3, 64)
 }

@@ -146,9 +146,8 @@ type dot struct{ X, Y string }
 
 func newStrip(a axis, r compare.Result, reference float64) strip {
 	s := strip{Median: percent(a.part(r.MedianNs)), Ticks: a.ticks(), Height: stripHeight}
-	low, high := r.MedianNs, r.MedianNs
 	if r.LowNs > 0 && !math.IsInf(r.HighNs, 0) {
-		low, high = a.part(r.LowNs), a.part(r.HighNs)
+		low, high := a.part(r.LowNs), a.part(r.HighNs)
 		s.Low, s.Wide = percent(low), percent(high-low)
 	}
 	if reference > 0 {

@@ -43,7 +43,7 @@ func newSweepPlot(r *compare.Report) sweepPlot {
 	ratios.cover(1)
 	ratios.cover(r.Article.Ratio)
 	for _, s := range r.Comparisons {
-		for _, name := range []string{nameKept, nameOneShot} {
+		for _, name := range []string{compare.NameKept, compare.NameOneShot} {
 			if found := find(s.Results, name); found != nil {
 				ratios.cover(found.RatioToReadWrite)
 			}
@@ -61,8 +61,8 @@ func newSweepPlot(r *compare.Report) sweepPlot {
 		plot.Sizes = append(plot.Sizes, tick{place(s.SizeBytes), exactSize(s.SizeBytes), i%2 == 1})
 	}
 	plot.Lines = []sweepLine{
-		newSweepLine(r, "mapped each time", "oneshot", nameOneShot, ratios, place),
-		newSweepLine(r, "mapping kept", "kept", nameKept, ratios, place),
+		newSweepLine(r, "mapped each time", "oneshot", compare.NameOneShot, ratios, place),
+		newSweepLine(r, "mapping kept", "kept", compare.NameKept, ratios, place),
 	}
 	return plot
 }
@@ -74,7 +74,7 @@ func (s ratioScale) height(ratio float64) string {
 
 // levels are 1×, the article's ratio, and round ratios that keep clear of them.
 func (s ratioScale) levels(article float64) []level {
-	const clear = 16 // pixels that a label needs
+	const room = 16 // pixels that a label needs
 	marks := []level{{s.height(1), "1×", true}}
 	strong := []float64{1}
 	if article > 0 {
@@ -84,7 +84,7 @@ func (s ratioScale) levels(article float64) []level {
 	for _, ratio := range []float64{0.01, 0.02, 0.05, 0.1, 0.2, 0.5, 2, 3, 5, 10, 20, 50, 100, 200, 500} {
 		free := ratio >= s.low && ratio <= s.high
 		for _, other := range strong {
-			free = free && math.Abs(s.part(ratio)-s.part(other))*sweepHeight >= clear
+			free = free && math.Abs(s.part(ratio)-s.part(other))*sweepHeight >= room
 		}
 		if free {
 			marks = append(marks, level{s.height(ratio), trimmed(strconv.FormatFloat(ratio, 'f', 2, 64)) + "×", false})
@@ -115,8 +115,10 @@ func newSweepLine(r *compare.Report, name, class, contender string, ratios ratio
 		if found == nil {
 			continue
 		}
-		point := sweepPoint{X: place(s.SizeBytes), Y: ratios.height(found.RatioToReadWrite), Certain: found.Significant,
-			Label: exactSize(s.SizeBytes) + ", " + name + ": " + ratioText(*found)}
+		point := sweepPoint{
+			X: place(s.SizeBytes), Y: ratios.height(found.RatioToReadWrite), Certain: found.Significant,
+			Label: exactSize(s.SizeBytes) + ", " + name + ": " + ratioText(*found),
+		}
 		if n := len(line.Points); n > 0 {
 			point.Joined, point.FromX, point.FromY = true, line.Points[n-1].X, line.Points[n-1].Y
 		}

@@ -8,15 +8,6 @@ import (
 	"github.com/filemap-go/filemap/compare"
 )
 
-// The contenders that a report singles out, by their names.
-const (
-	nameBaseline = "read/write"
-	nameKept     = "map kept"
-	nameOneShot  = "map each time"
-
-	familyMapping = "mapping"
-)
-
 // ranked orders the results by median, fastest first; those that failed come
 // last, since they have none.
 func ranked(results []compare.Result) []compare.Result {
@@ -46,9 +37,9 @@ func failure(r compare.Result) string {
 	return ""
 }
 
-func isBaseline(r compare.Result) bool { return r.Contender == nameBaseline }
+func isBaseline(r compare.Result) bool { return r.Contender == compare.NameReadWrite }
 
-func isMapping(r compare.Result) bool { return r.Family == familyMapping }
+func isMapping(r compare.Result) bool { return r.Family == compare.FamilyMapping }
 
 // find returns the sound result of a contender, or nil.
 func find(results []compare.Result, contender string) *compare.Result {
@@ -115,11 +106,19 @@ func patternText(s compare.Settings) string {
 	case "sum":
 		return "sum: read every integer"
 	case "random-read":
-		return "random reads of " + exactSize(s.BlockBytes)
+		return randomText(s, "read")
 	case "random-update":
-		return "random updates of " + exactSize(s.BlockBytes)
+		return randomText(s, "update")
 	}
 	return plain(s.Pattern)
+}
+
+func randomText(s compare.Settings, verb string) string {
+	many := "random " + verb + "s"
+	if s.Operations > 0 {
+		many = grouped(s.Operations) + " " + many
+	}
+	return many + " of " + exactSize(s.BlockBytes)
 }
 
 // stateText tells what was in memory when a run began, and when it was over.

@@ -18,22 +18,38 @@ type reason struct {
 }
 
 var reasons = []reason{
-	{"faults_minor", "faults", "minor", "Minor faults", "page faults without I/O of their own", count,
-		func(r *compare.Result) *float64 { return r.FaultsMinor }},
-	{"faults_major", "faults", "major", "Major faults", "page faults that started I/O", count,
-		func(r *compare.Result) *float64 { return r.FaultsMajor }},
-	{"sleeps", "", "sleeps", "Sleeps", "faults and reads that waited", count,
-		func(r *compare.Result) *float64 { return r.Sleeps }},
-	{"system_calls", "", "calls", "System calls", "made by one run", count,
-		func(r *compare.Result) *float64 { return r.SystemCalls }},
-	{"copied_bytes", "", "copied", "Bytes copied", "through system calls, both ways", size,
-		func(r *compare.Result) *float64 { return r.CopiedBytes }},
-	{"device_read_bytes", "device", "read", "Device read", "bytes that came from the device", size,
-		func(r *compare.Result) *float64 { return r.DeviceReadBytes }},
-	{"device_write_bytes", "device", "written", "Device written", "bytes that went to the device", size,
-		func(r *compare.Result) *float64 { return r.DeviceWriteBytes }},
-	{"read_amplification", "", "ampl.", "Read amplification", "device bytes read per byte asked for", times0,
-		func(r *compare.Result) *float64 { return r.ReadAmplification }},
+	{
+		"faults_minor", "faults", "minor", "Minor faults", "page faults without I/O of their own", count,
+		func(r *compare.Result) *float64 { return r.FaultsMinor },
+	},
+	{
+		"faults_major", "faults", "major", "Major faults", "page faults that started I/O", count,
+		func(r *compare.Result) *float64 { return r.FaultsMajor },
+	},
+	{
+		"sleeps", "", "sleeps", "Sleeps", "faults and reads that waited", count,
+		func(r *compare.Result) *float64 { return r.Sleeps },
+	},
+	{
+		"system_calls", "", "calls", "System calls", "made by one run", count,
+		func(r *compare.Result) *float64 { return r.SystemCalls },
+	},
+	{
+		"copied_bytes", "", "copied", "Bytes copied", "through system calls, both ways", size,
+		func(r *compare.Result) *float64 { return r.CopiedBytes },
+	},
+	{
+		"device_read_bytes", "device", "read", "Device read", "bytes that came from the device", size,
+		func(r *compare.Result) *float64 { return r.DeviceReadBytes },
+	},
+	{
+		"device_write_bytes", "device", "written", "Device written", "bytes that went to the device", size,
+		func(r *compare.Result) *float64 { return r.DeviceWriteBytes },
+	},
+	{
+		"read_amplification", "", "ampl.", "Read amplification", "device bytes read per byte asked for", times0,
+		func(r *compare.Result) *float64 { return r.ReadAmplification },
+	},
 }
 
 // times0 writes a factor that may be nought.

@@ -45,26 +45,40 @@ func (c contender) result(runs int) compare.Result {
 func pointer[T any](v T) *T { return &v }
 
 func machine() compare.Machine {
-	return compare.Machine{OS: "linux", Arch: "amd64", Kernel: "6.12.9", Go: "go1.26.8", CPUs: 2,
-		PageBytes: 4096, FileSystem: "ext4", ReadAheadKB: pointer(int64(128))}
+	return compare.Machine{
+		OS: "linux", Arch: "amd64", Kernel: "6.12.9", Go: "go1.26.8", CPUs: 2,
+		PageBytes: 4096, FileSystem: "ext4", ReadAheadKB: pointer(int64(128)),
+	}
 }
 
 // warmIncrement is the article's task as the command runs it without arguments.
 func warmIncrement() *compare.Report {
 	var results []compare.Result
 	for _, c := range []contender{
-		{name: nameBaseline, description: "the whole file read into one buffer and written back", family: nameBaseline,
-			medianNs: 17480, noise: 0.08, ratio: 1, calls: 2, copied: 80000},
-		{name: "read/write 64 KiB", description: "read and written back in pieces of 64 KiB", family: nameBaseline,
-			medianNs: 17730, noise: 0.09, ratio: 0.986, calls: 2, copied: 80000},
-		{name: nameOneShot, description: "mapped, used and unmapped in each run", family: familyMapping,
-			medianNs: 18110, noise: 0.1, ratio: 0.965, significant: true, minor: 10, calls: 2},
-		{name: nameKept, description: "mapped once, before the first run", family: familyMapping,
-			medianNs: 5310, noise: 0.05, ratio: 3.292, significant: true, setupNs: 9120},
-		{name: "map populate", description: "mapped with its pages already present, each time", family: familyMapping,
-			medianNs: 14260, noise: 0.12, ratio: 1.226, significant: true, calls: 3},
-		{name: "map random", description: "mapped each time, with the advice for random access", family: familyMapping,
-			medianNs: 19350, noise: 0.11, ratio: 0.903, significant: true, minor: 10, calls: 3},
+		{
+			name: compare.NameReadWrite, description: "the whole file read into one buffer and written back", family: compare.FamilyReadWrite,
+			medianNs: 17480, noise: 0.08, ratio: 1, calls: 2, copied: 80000,
+		},
+		{
+			name: "read/write 64 KiB", description: "read and written back in pieces of 64 KiB", family: compare.FamilyReadWrite,
+			medianNs: 17730, noise: 0.09, ratio: 0.986, calls: 2, copied: 80000,
+		},
+		{
+			name: compare.NameOneShot, description: "mapped, used and unmapped in each run", family: compare.FamilyMapping,
+			medianNs: 18110, noise: 0.1, ratio: 0.965, significant: true, minor: 10, calls: 2,
+		},
+		{
+			name: compare.NameKept, description: "mapped once, before the first run", family: compare.FamilyMapping,
+			medianNs: 5310, noise: 0.05, ratio: 3.292, significant: true, setupNs: 9120,
+		},
+		{
+			name: "map populate", description: "mapped with its pages already present, each time", family: compare.FamilyMapping,
+			medianNs: 14260, noise: 0.12, ratio: 1.226, significant: true, calls: 3,
+		},
+		{
+			name: "map random", description: "mapped each time, with the advice for random access", family: compare.FamilyMapping,
+			medianNs: 19350, noise: 0.11, ratio: 0.903, significant: true, minor: 10, calls: 3,
+		},
 	} {
 		results = append(results, c.result(30))
 	}
@@ -75,12 +89,16 @@ func warmIncrement() *compare.Report {
 		Comparisons: []compare.Size{{SizeBytes: 40000, Integers: 10000, Results: results}},
 		Results:     results,
 		Article:     compare.TheArticle,
-		Measured: compare.Measured{Ratio: 3.292, RatioOneShot: 0.965, RatioBestToBest: 3.292,
-			BestMapping: nameKept, BestReadWrite: nameBaseline},
-		Verdict: compare.Verdict{Winner: "mapping",
+		Measured: compare.Measured{
+			Ratio: 3.292, RatioOneShot: 0.965, RatioBestToBest: 3.292,
+			BestMapping: compare.NameKept, BestReadWrite: compare.NameReadWrite,
+		},
+		Verdict: compare.Verdict{
+			Winner:   "mapping",
 			Sentence: "A mapping that is kept is 3.29× as fast as read/write; one mapped for each run is not (0.97×).",
 			Cause:    "read/write copies 80 kB in 2 system calls a run; the kept mapping copies nothing and faults no more.",
-			Remedy:   "Map once and keep the mapping: setting it up costs as much as half a run of read/write."},
+			Remedy:   "Map once and keep the mapping: setting it up costs as much as half a run of read/write.",
+		},
 		Warnings: []string{"The 2 CPUs were 40 % busy with other work: the intervals are wider than need be. Try again on a quiet machine, or with --time 20s."},
 	}
 }
@@ -91,12 +109,18 @@ func coldRandom() *compare.Report {
 	r := warmIncrement()
 	var results []compare.Result
 	for _, c := range []contender{
-		{name: nameBaseline, description: "one pread for each block", family: nameBaseline,
-			medianNs: 812e6, noise: 0.2, ratio: 1, sleeps: 8192, calls: 8192, copied: 33.5e6},
-		{name: nameKept, description: "mapped once, before the first run", family: familyMapping,
-			medianNs: 2.41e9, noise: 0.15, ratio: 0.337, significant: true, minor: 12, major: 8180, sleeps: 8180},
-		{name: "map random", description: "mapped once, with the advice for random access", family: familyMapping,
-			medianNs: 795e6, noise: 0.18, ratio: 1.021, major: 8192, sleeps: 8192, calls: 1},
+		{
+			name: compare.NameReadWrite, description: "one pread for each block", family: compare.FamilyReadWrite,
+			medianNs: 812e6, noise: 0.2, ratio: 1, sleeps: 8192, calls: 8192, copied: 33.5e6,
+		},
+		{
+			name: compare.NameKept, description: "mapped once, before the first run", family: compare.FamilyMapping,
+			medianNs: 2.41e9, noise: 0.15, ratio: 0.337, significant: true, minor: 12, major: 8180, sleeps: 8180,
+		},
+		{
+			name: "map random", description: "mapped once, with the advice for random access", family: compare.FamilyMapping,
+			medianNs: 795e6, noise: 0.18, ratio: 1.021, major: 8192, sleeps: 8192, calls: 1,
+		},
 	} {
 		result := c.result(12)
 		result.P50Ns, result.P99Ns = pointer(c.medianNs/8192*0.9), pointer(c.medianNs/8192*3.1)
@@ -105,18 +129,22 @@ func coldRandom() *compare.Report {
 		results = append(results, result)
 	}
 	results[1].InvalidRuns = 3
-	results = append(results, compare.Result{Contender: "map huge", Family: familyMapping,
-		Description: "mapped once, in huge pages", Outcome: "madvise: invalid argument"})
+	results = append(results, compare.Result{
+		Contender: "map huge", Family: compare.FamilyMapping,
+		Description: "mapped once, in huge pages", Outcome: "madvise: invalid argument",
+	})
 	r.File = compare.File{Path: "copy-1234", Copy: true, Of: "数据/\x1b[31mindex\u202e<b>&\"vec\".bin"}
-	r.Settings = compare.Settings{Pattern: "random-read", BlockBytes: 4096, Goroutines: 4, Cold: true, RunsMin: 10, TimeNs: 60e9}
+	r.Settings = compare.Settings{Pattern: "random-read", BlockBytes: 4096, Operations: 8192, Goroutines: 4, Cold: true, RunsMin: 10, TimeNs: 60e9}
 	r.Machine.ReadAheadKB = nil
 	r.Comparisons = []compare.Size{{SizeBytes: 256 << 20, Integers: 64 << 20, Results: results}}
 	r.Results = results
-	r.Measured = compare.Measured{Ratio: 0.337, RatioBestToBest: 1.021, BestMapping: "map random", BestReadWrite: nameBaseline}
-	r.Verdict = compare.Verdict{Winner: "neither",
+	r.Measured = compare.Measured{Ratio: 0.337, RatioBestToBest: 1.021, BestMapping: "map random", BestReadWrite: compare.NameReadWrite}
+	r.Verdict = compare.Verdict{
+		Winner:   "neither",
 		Sentence: "Mapping with the advice for random access and read/write are equally fast; a plain mapping is 3 times slower.",
 		Cause:    "Each fault of a plain mapping reads ahead what nobody asked for.",
-		Remedy:   "Advise random access on the mapping (filemap.AdviseRandom)."}
+		Remedy:   "Advise random access on the mapping (filemap.AdviseRandom).",
+	}
 	r.Warnings = nil
 	r.Unknown = []compare.Withheld{
 		{Field: "results[].device_read_bytes", Reason: "the device counters are not readable here"},
@@ -136,9 +164,9 @@ func sweep() *compare.Report {
 		kept, oneShot := 3.3-0.2*float64(i), 0.95+0.16*float64(i)
 		var results []compare.Result
 		for _, c := range []contender{
-			{name: nameBaseline, family: nameBaseline, medianNs: readWrite, noise: 0.05, ratio: 1, calls: 2, copied: 2 * float64(bytes)},
-			{name: nameOneShot, family: familyMapping, medianNs: readWrite / oneShot, noise: 0.05, ratio: oneShot, significant: i > 1, minor: float64(bytes / 65536), calls: 2},
-			{name: nameKept, family: familyMapping, medianNs: readWrite / kept, noise: 0.05, ratio: kept, significant: true},
+			{name: compare.NameReadWrite, family: compare.FamilyReadWrite, medianNs: readWrite, noise: 0.05, ratio: 1, calls: 2, copied: 2 * float64(bytes)},
+			{name: compare.NameOneShot, family: compare.FamilyMapping, medianNs: readWrite / oneShot, noise: 0.05, ratio: oneShot, significant: i > 1, minor: float64(bytes / 65536), calls: 2},
+			{name: compare.NameKept, family: compare.FamilyMapping, medianNs: readWrite / kept, noise: 0.05, ratio: kept, significant: true},
 		} {
 			results = append(results, c.result(10))
 		}

@@ -89,7 +89,10 @@ func commandLine(r *compare.Report) string {
 		set  bool
 		name string
 	}{
-		{isSweep(r), "--sweep"}, {r.Settings.Cold, "--cold"}, {r.Settings.Durable, "--durable"}, {r.File.Copy, "--write"},
+		{isSweep(r), "--sweep"},
+		{r.Settings.Cold, "--cold"},
+		{r.Settings.Durable, "--durable"},
+		{r.File.Copy, "--write"},
 		{r.Settings.Goroutines > 1, "--goroutines " + strconv.Itoa(r.Settings.Goroutines)},
 	} {
 		if flag.set {

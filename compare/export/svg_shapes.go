@@ -1,30 +1,26 @@
 package export
 
-import "fmt"
-
 // shapes draw the characters of the text that are pictures, in the cell whose
 // left upper corner is given.
 var shapes = map[rune]func(x, y float64) string{
 	'●': func(x, y float64) string {
-		return fmt.Sprintf(`<circle class="fill" cx="%s" cy="%s" r="4"/>`, number(x+svgCell/2), number(y+svgLine/2))
+		return `<circle class="fill"` + attribute("cx", x+svgCell/2) + attribute("cy", y+svgLine/2) + ` r="4"/>`
 	},
 	'○': func(x, y float64) string {
-		return fmt.Sprintf(`<circle class="line" cx="%s" cy="%s" r="3.4"/>`, number(x+svgCell/2), number(y+svgLine/2))
+		return `<circle class="line"` + attribute("cx", x+svgCell/2) + attribute("cy", y+svgLine/2) + ` r="3.4"/>`
 	},
 	'◇': func(x, y float64) string {
-		return fmt.Sprintf(`<path class="line" d="M%s %sl4 4l-4 4l-4-4z"/>`, number(x+svgCell/2), number(y+svgLine/2-4))
+		return `<path class="line" d="M` + number(x+svgCell/2) + " " + number(y+svgLine/2-4) + `l4 4l-4 4l-4-4z"/>`
 	},
-	'│': upright("line"),
-	'┊': upright("line dotted"),
+	'│': func(x, y float64) string { return `<path class="line" d="` + upright(x, y) + `"/>` },
+	'┊': func(x, y float64) string { return `<path class="line dotted" d="` + upright(x, y) + `"/>` },
 	'─': func(x, y float64) string {
-		return fmt.Sprintf(`<path class="line" d="M%s %sh%s"/>`, number(x), number(y+svgLine/2), number(svgCell))
+		return `<path class="line" d="M` + number(x) + " " + number(y+svgLine/2) + "h" + number(svgCell) + `"/>`
 	},
 }
 
-func upright(class string) func(x, y float64) string {
-	return func(x, y float64) string {
-		return fmt.Sprintf(`<path class="%s" d="M%s %sv%d"/>`, class, number(x+svgCell/2), number(y), svgLine)
-	}
+func upright(x, y float64) string {
+	return "M" + number(x+svgCell/2) + " " + number(y) + "v" + number(svgLine)
 }
 
 // eighths are the characters of a bar, by how much of their cell they fill.
@@ -32,6 +28,8 @@ var eighths = map[rune]int{'█': 8, '▉': 7, '▊': 6, '▋': 5, '▌': 4, '�
 
 // block is a whole bar: drawn cell by cell it would show seams.
 func block(x, y float64, eighths int) string {
-	return fmt.Sprintf(`<rect class="fill" x="%s" y="%s" width="%s" height="12"/>`,
-		number(x), number(y+4), number(svgCell*float64(eighths)/8))
+	return `<rect class="fill"` + attribute("x", x) + attribute("y", y+4) +
+		attribute("width", svgCell*float64(eighths)/8) + ` height="12"/>`
 }
+
+func attribute(name string, value float64) string { return " " + name + `="` + number(value) + `"` }

@@ -3,6 +3,7 @@ package export
 import (
 	"io"
 	"math"
+	"slices"
 	"strings"
 
 	"github.com/filemap-go/filemap/compare"
@@ -112,7 +113,7 @@ func (t *text) operations(tab *table, results []compare.Result) {
 		p50 = append(p50, durationCell(r.P50Ns))
 		p99 = append(p99, durationCell(r.P99Ns))
 	}
-	if hasOperations(results) {
+	if slices.ContainsFunc(results, hasOperations) {
 		tab.append(column{group: "an operation", head: "p50"}, p50)
 		tab.append(column{group: "an operation", head: "p99"}, p99)
 	}

@@ -41,9 +41,9 @@ func (t *text) verdict() {
 	v := t.report.Verdict
 	color := strong
 	switch v.Winner {
-	case familyMapping:
+	case compare.WinnerMapping:
 		color = mapping
-	case nameBaseline:
+	case compare.WinnerReadWrite:
 		color = readWrite
 	}
 	t.hanging(cell{"verdict", color}, plain(v.Sentence), strong)

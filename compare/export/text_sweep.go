@@ -15,14 +15,17 @@ const (
 // kept and against one made each time, and a sketch of the two ratios.
 func (t *text) sweep() {
 	tab := &table{columns: []column{
-		{head: "size"}, {head: "read/write"},
-		{group: "● kept", head: "median"}, {group: "● kept", head: "speed"},
-		{group: "◇ each time", head: "median"}, {group: "◇ each time", head: "speed"},
+		{head: "size"},
+		{head: "read/write"},
+		{group: "● kept", head: "median"},
+		{group: "● kept", head: "speed"},
+		{group: "◇ each time", head: "median"},
+		{group: "◇ each time", head: "speed"},
 	}}
 	var scale ratioScale
 	for _, s := range t.report.Comparisons {
-		cells := []cell{{exactSize(s.SizeBytes), strong}, medianCell(find(s.Results, nameBaseline))}
-		for _, name := range []string{nameKept, nameOneShot} {
+		cells := []cell{{exactSize(s.SizeBytes), strong}, medianCell(find(s.Results, compare.NameReadWrite))}
+		for _, name := range []string{compare.NameKept, compare.NameOneShot} {
 			r := find(s.Results, name)
 			cells = append(cells, medianCell(r), sweepRatio(r))
 			if r != nil {
@@ -120,10 +123,10 @@ func (t *text) sketches(scale ratioScale, columns int) []cell {
 			line[scale.column(t.report.Article.Ratio, columns)] = '┊'
 		}
 		line[scale.column(1, columns)] = '│'
-		if r := find(s.Results, nameOneShot); r != nil {
+		if r := find(s.Results, compare.NameOneShot); r != nil {
 			line[scale.column(r.RatioToReadWrite, columns)] = '◇'
 		}
-		if r := find(s.Results, nameKept); r != nil {
+		if r := find(s.Results, compare.NameKept); r != nil {
 			line[scale.column(r.RatioToReadWrite, columns)] = '●'
 		}
 		drawn = append(drawn, cell{string(line), mapping})
