@@ -65,7 +65,7 @@ func benchConfig(b *bytes.Buffer, r *compare.Report) {
 
 func benchResult(b *bytes.Buffer, r *compare.Report, compared compare.Size, result compare.Result) {
 	name := benchName(r.Settings.Pattern) + "/size=" + benchSize(compared.SizeBytes)
-	if r.Settings.BlockBytes > 0 {
+	if r.Settings.Operations > 0 {
 		name += "/block=" + benchSize(r.Settings.BlockBytes)
 	}
 	if r.Settings.Goroutines > 1 {

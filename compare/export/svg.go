@@ -81,6 +81,8 @@ func lineWidth(l string) int {
 
 // commandLine is what a person would type for such a report.
 func commandLine(r *compare.Report) string {
+	const articleBytes, blockDefault = 40000, 8
+	made := comparison(r).SizeBytes
 	parts := []string{"filemap compare"}
 	if r.Settings.Pattern != "increment" {
 		parts = append(parts, "--pattern "+plain(r.Settings.Pattern))
@@ -90,10 +92,13 @@ func commandLine(r *compare.Report) string {
 		name string
 	}{
 		{isSweep(r), "--sweep"},
+		{r.File.Made && !isSweep(r) && made != articleBytes, "--size " + benchSize(made)},
+		{r.Settings.Operations > 0 && r.Settings.BlockBytes != blockDefault, "--block " + strconv.FormatInt(r.Settings.BlockBytes, 10)},
+		{r.Settings.Goroutines > 1, "--goroutines " + strconv.Itoa(r.Settings.Goroutines)},
 		{r.Settings.Cold, "--cold"},
+		{r.Settings.Warm, "--warm"},
 		{r.Settings.Durable, "--durable"},
 		{r.File.Copy, "--write"},
-		{r.Settings.Goroutines > 1, "--goroutines " + strconv.Itoa(r.Settings.Goroutines)},
 	} {
 		if flag.set {
 			parts = append(parts, flag.name)
