@@ -24,7 +24,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
 	report := newReport(&o)
-	random := rand.New(rand.NewPCG(o.Seed, uint64(len(o.Sizes))))
+	random := newRandom(&o)
 	for i, size := range o.Sizes {
 		if err := compareSize(ctx, &o, size, report, random, o.progressOf(i)); err != nil {
 			return nil, err
@@ -34,6 +34,8 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	report.conclude()
 	return report, nil
 }
+
+func newRandom(o *Options) *rand.Rand { return rand.New(rand.NewPCG(o.Seed, uint64(len(o.Sizes)))) }
 
 // progressOf scales the progress of one of the sizes to that of all.
 func (o *Options) progressOf(i int) func(float64, string) {

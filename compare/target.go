@@ -19,8 +19,8 @@ type target struct {
 	made     bool
 	copyOf   string
 	base     func(first int64, into []int32) error
-	original sys.File // the user's file, where base reads it; else none
-	reading  *buffer  // that base reads into
+	original sys.File // the user's file; else none
+	reading  *buffer  // all of it, or what base reads of it
 	seen     os.FileInfo
 	scratch  string // the directory to remove
 }
@@ -88,7 +88,9 @@ func openTarget(path string) (*target, error) {
 		return nil, errors.Join(err, f.Close())
 	}
 	t := &target{path: path, integers: st.Size / integerBytes, trailing: st.Size % integerBytes, original: f, seen: seen}
-	t.base = t.read
+	if err := t.remember(); err != nil {
+		return nil, errors.Join(fmt.Errorf("%s cannot be read: %w", path, err), t.close())
+	}
 	return t, nil
 }
 
@@ -106,23 +108,31 @@ func explain(path string, err error) error {
 	return fmt.Errorf("%s cannot be opened: %w", path, err)
 }
 
-// read is the base of a user's file: what the file itself holds.
-func (t *target) read(first int64, into []int32) error {
-	n := int64(len(into))
-	if t.reading == nil || int64(len(t.reading.integers)) < n {
-		b, err := newBuffer(max(n, verifyIntegers))
-		if err != nil {
-			return err
-		}
-		if t.reading != nil {
-			err = t.reading.close()
-		}
-		t.reading = b
-		if err != nil {
-			return err
-		}
+// rememberMax is the size of a user's file up to which its contents are kept in
+// memory to compare with, rather than read anew each time.
+const rememberMax = 64 << 20
+
+// remember makes base what the user's file holds now.
+func (t *target) remember() (err error) {
+	if t.integers*integerBytes > rememberMax {
+		t.base = t.read
+		t.reading, err = newBuffer(verifyIntegers)
+		return err
 	}
-	bytes, integers := t.reading.part(n)
+	if t.reading, err = newBuffer(t.integers); err != nil {
+		return err
+	}
+	t.base = func(first int64, into []int32) error {
+		copy(into, t.reading.integers[first:])
+		return nil
+	}
+	_, err = t.original.ReadAt(t.reading.bytes, 0)
+	return shortened(err)
+}
+
+// read fills into with integers of the user's file, no more than verifyIntegers.
+func (t *target) read(first int64, into []int32) error {
+	bytes, integers := t.reading.part(int64(len(into)))
 	if _, err := t.original.ReadAt(bytes, first*integerBytes); err != nil {
 		return shortened(err)
 	}
