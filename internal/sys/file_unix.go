@@ -57,8 +57,11 @@ func DupFile(f *os.File) (File, error) {
 	err = conn.Control(func(fd uintptr) {
 		dup, dupErr = unix.FcntlInt(fd, unix.F_DUPFD_CLOEXEC, 0)
 	})
-	if err = errors.Join(err, dupErr); err != nil {
-		return File{}, err
+	if err != nil {
+		return File{}, os.ErrClosed // the only cause, and without this name
+	}
+	if dupErr != nil {
+		return File{}, dupErr
 	}
 	return File{dup + 1}, nil
 }

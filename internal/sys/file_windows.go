@@ -84,10 +84,10 @@ func DupFile(f *os.File) (File, error) {
 				0, false, windows.DUPLICATE_SAME_ACCESS)
 		}
 	})
-	if err = errors.Join(err, dupErr); err != nil {
-		return File{}, err
+	if err != nil {
+		return File{}, os.ErrClosed // the only cause, and without this name
 	}
-	return dup, nil
+	return dup, dupErr
 }
 
 var procReOpenFile = windows.NewLazySystemDLL("kernel32.dll").NewProc("ReOpenFile")
@@ -169,8 +169,9 @@ func (f File) setInformation(class uint32, value int64) error {
 
 // Allocate gives the range [off, off+n) blocks on the device and makes the file
 // at least off+n bytes long (SetFileInformationByHandle, FileAllocationInfo and
-// FileEndOfFileInfo). A sparse or compressed file has no such promise: zeros are
-// written instead to a range that must hold none yet.
+// FileEndOfFileInfo). A sparse or compressed file takes that for no promise, and
+// Wine does not have it: zeros are written instead to a range that must hold
+// none yet.
 func (f File) Allocate(off, n int64) error {
 	info, _, err := f.information()
 	if err != nil {
@@ -184,7 +185,11 @@ func (f File) Allocate(off, n int64) error {
 	if off+n <= size {
 		return nil // a file that is not sparse has all of its blocks
 	}
-	if err := f.setInformation(windows.FileAllocationInfo, off+n); err != nil {
+	err = f.setInformation(windows.FileAllocationInfo, off+n)
+	if errors.Is(err, errors.ErrUnsupported) || errors.Is(err, windows.ERROR_INVALID_FUNCTION) {
+		return f.writeZeros(size, off+n-size)
+	}
+	if err != nil {
 		return err
 	}
 	return f.setInformation(windows.FileEndOfFileInfo, off+n)
@@ -205,8 +210,12 @@ func (f File) Sync() error {
 }
 
 // StartWriteback writes the dirty pages of [off, off+n) of region to the
-// device's cache (FlushViewOfFile) and does not have the device write them.
+// device's cache (FlushViewOfFile) and does not have the device write them. A
+// file that is not mapped has no such call.
 func (f File) StartWriteback(region Region, _ int64, off, n int) error {
+	if region.Len() == 0 {
+		return unsupported("writeback of a file that is not mapped")
+	}
 	return region.flush(off, n)
 }
 
