@@ -20,8 +20,12 @@ func (c *inquiry) readWriteCause() string {
 	if r == nil || r.CopiedBytes == nil || r.SystemCalls == nil {
 		return ""
 	}
-	return fmt.Sprintf("Each run of %s makes %s, which copy %s%s.",
-		r.Contender, plural(*r.SystemCalls, "system call"), humanBytes(*r.CopiedBytes), c.perOperation())
+	verb := "copy"
+	if *r.SystemCalls == 1 {
+		verb = "copies"
+	}
+	return fmt.Sprintf("Each run of %s makes %s, which %s %s%s.",
+		r.Contender, plural(*r.SystemCalls, "system call"), verb, humanBytes(*r.CopiedBytes), c.perOperation())
 }
 
 // perOperation relates the counts of a random pattern to its operations.

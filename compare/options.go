@@ -59,7 +59,7 @@ type Options struct {
 	Write      bool          // let a writing pattern work on a copy of File
 	Dir        string        // where a file is made; "" the working directory, or the one for temporary files
 	Sizes      []int64       // of the files made, in bytes; none is the article's 40 000
-	Pattern    Pattern       // "" is Increment, Sum for a File
+	Pattern    Pattern       // "" is Increment; Sum for a File without Write
 	BlockBytes int64         // of a random pattern; 0 is 8
 	Goroutines int           // that share the work of a run; 0 is 1
 	State      State         // of the file when a run begins
@@ -87,10 +87,10 @@ func usage(format string, values ...any) error {
 // withDefaults fills in what was left out, and returns a *UsageError for what
 // makes no sense.
 func (o Options) withDefaults() (Options, error) {
-	o.Pattern = orDefault(o.Pattern, Increment)
-	if o.File != "" && o.Pattern == Increment && !o.Write {
-		o.Pattern = Sum
+	if o.File != "" && !o.Write {
+		o.Pattern = orDefault(o.Pattern, Sum)
 	}
+	o.Pattern = orDefault(o.Pattern, Increment)
 	o.BlockBytes = orDefault(o.BlockBytes, DefaultBlock)
 	o.Goroutines = orDefault(o.Goroutines, 1)
 	o.Runs = orDefault(o.Runs, DefaultRuns)

@@ -39,7 +39,7 @@ func run(args []string, stdout, stderr io.Writer) int {
 		return exitOK
 	}
 	if errors.Is(err, context.Canceled) {
-		err = errors.New("interrupted")
+		err = failure{errors.New("interrupted")}
 	}
 	fmt.Fprintln(stderr, "filemap:", err)
 	if isUsage(err) {

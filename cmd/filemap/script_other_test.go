@@ -1,0 +1,13 @@
+//go:build !linux && !plan9
+
+package main
+
+import "github.com/rogpeppe/go-internal/testscript"
+
+// The scripts that need these skip themselves on other systems.
+
+func canMount() bool { return false }
+
+func mountCommand(ts *testscript.TestScript, _ bool, _ []string)  { ts.Fatalf("needs linux") }
+func asUserCommand(ts *testscript.TestScript, _ bool, _ []string) { ts.Fatalf("needs linux") }
+func fifoCommand(ts *testscript.TestScript, _ bool, _ []string)   { ts.Fatalf("needs linux") }
