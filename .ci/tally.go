@@ -17,6 +17,7 @@ import (
 	"flag"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"regexp"
 	"slices"
@@ -42,7 +43,7 @@ func run(in io.Reader, out io.Writer, on, allowPath, totalsPath string) (bool, e
 	if err != nil {
 		return false, err
 	}
-	t := tally{out: out, said: map[test][]string{}, broken: map[string]bool{}}
+	t := tally{out: out, said: map[test][]string{}, broken: map[string]bool{}, running: map[string]bool{}}
 	if err := t.read(in); err != nil {
 		return false, err
 	}
@@ -92,6 +93,7 @@ type tally struct {
 	out            io.Writer
 	said           map[test][]string // by package and test; the package's own words under ""
 	broken         map[string]bool   // packages with a failed test
+	running        map[string]bool   // packages that started and did not end
 	passed, failed int
 	skips          []skip
 }
@@ -107,11 +109,21 @@ func (t *tally) read(in io.Reader) error {
 		}
 		t.add(e)
 	}
+	// test2json says nothing of the end of a program that it did not start.
+	for _, pkg := range slices.Sorted(maps.Keys(t.running)) {
+		t.fail(test{pkg, ""})
+	}
 	return lines.Err()
 }
 
 func (t *tally) add(e event) {
 	which := test{e.Package, e.Test}
+	switch {
+	case e.Action == "start":
+		t.running[e.Package] = true
+	case e.Test == "" && slices.Contains([]string{"pass", "fail", "skip"}, e.Action):
+		delete(t.running, e.Package)
+	}
 	switch e.Action {
 	case "build-output":
 		fmt.Fprint(t.out, e.Output)
@@ -146,7 +158,7 @@ func (t *tally) fail(which test) {
 		t.failed++
 		t.showUnfinished(which.pkg)
 	}
-	fmt.Fprintf(t.out, "FAIL %s %s\n%s", which.pkg, which.name, strings.Join(t.said[which], ""))
+	fmt.Fprintf(t.out, "FAIL %s %s\n%s", which.pkg, which.name, shortened(t.said[which]))
 	delete(t.said, which)
 }
 
@@ -160,8 +172,23 @@ func (t *tally) showUnfinished(pkg string) {
 	}
 	slices.Sort(names)
 	for _, name := range names {
-		fmt.Fprint(t.out, strings.Join(t.said[test{pkg, name}], ""))
+		fmt.Fprint(t.out, shortened(t.said[test{pkg, name}]))
 	}
+}
+
+// shortened leaves the middle out of a long text, and the end off its long lines.
+func shortened(said []string) string {
+	const head, tail, width = 60, 60, 500
+	said = slices.Clone(said)
+	for i, line := range said {
+		if len(line) > width {
+			said[i] = line[:width] + "...\n"
+		}
+	}
+	if n := len(said) - head - tail; n > 0 {
+		said = slices.Replace(said, head, head+n, fmt.Sprintf("... %d lines left out ...\n", n))
+	}
+	return strings.Join(said, "")
 }
 
 // judgeSkips prints the skips, one line a reason, and counts those that no
