@@ -1,0 +1,69 @@
+// Package faultfs is a file system for tests: a real one, mounted through FUSE
+// over a directory, that does what disks do on bad days. It exists on Linux with 64 bits: go-fuse does not compile for 32.
+//
+//	test process                            child: the same program again
+//	┌──────────────────────┐                ┌──────────────────────────────┐
+//	│ FS: Script, Counts … │── stdin/out ──▶│ control                      │
+//	│                      │                │    │ faults: who meets what  │
+//	│ open, mmap, load     │                │    ▼                         │
+//	│    │                 │   /dev/fuse    │ nodes and handles            │
+//	│    ▼                 │                │    │                         │
+//	│ kernel, page cache ◀─┼────────────────┼──▶ ▼                         │
+//	└──────────────────────┘                │ store: a directory           │
+//	                                        └──────────────────────────────┘
+//
+// A program that answers for pages which it maps itself hangs once each of the
+// Go scheduler's processors waits in a fault, so a child process serves. It
+// mounts in a mount namespace of its own, and the test reaches the files through
+// /proc/PID/root: whatever ends the child ends the mount, and nobody else ever
+// sees it. The child ends with its parent, however that ends, and by itself when
+// it has lived for [Lifetime]; a read that is held goes on by itself after
+// [HoldLimit]. So no test can hang on it for longer.
+//
+// # Scripts
+//
+// Faults are written down, one a line; what follows a # is a comment:
+//
+//	read data[1MB,2MB) delay 500ms          # a slow disk
+//	read data[4096,8192) error EIO times 2  # two reads fail, then it works again
+//	read data hold                          # until Release, or another Script
+//	read data short 100                     # at most 100 bytes an answer
+//	write data error ENOSPC after 3         # three writes work
+//	allocate * error ENOSPC
+//	sync data error EIO
+//	open data direct                        # without page cache: cannot be mapped shared
+//	truncate data 10000                     # now, by nobody on this machine
+//	truncate data 10000 after 5 reads
+//
+// That is
+//
+//	line   = op file [range] effect { "after" N | "times" N }
+//	       | "truncate" file size [ "after" N ops ]
+//	op     = "open" | "read" | "write" | "allocate" | "sync"
+//	ops    = "opens" | "reads" | "writes" | "allocates" | "syncs"
+//	file   = its path below the mount, or "*" for all
+//	range  = "[" size "," ( size | "end" ) ")"
+//	effect = "delay" duration | "hold" | "error" errno | "short" size | "direct"
+//	size   = a number of bytes, or one of "KB" (1024 bytes), "MB", "GB"
+//
+// A line is about the requests of its op whose bytes overlap its range; without
+// a range, about all. Of these it lets the first N after "after" pass, and is then
+// in force for N "times", or for good. All lines in force apply: delays add up,
+// and the first error wins.
+//
+// # Requests are the kernel's
+//
+// What meets a fault is a request of the kernel, not a call of the test. There is
+// no readahead, so that a read request is for one page, but:
+//
+//   - read(2) asks again for a page that it did not get, once; a fault does not.
+//   - Stores and write(2) differ: a store through a mapping reaches the file
+//     system when its page is written back, so that its error is msync's; write(2)
+//     is passed on at once. A full file system can therefore not fail a store, as
+//     tmpfs or a sparse file of ext4 can.
+//   - A short answer to a read means the end of the file to the kernel, which takes
+//     the file to be that short until it asks for the size again; the rest of the
+//     page reads as zeros. Of a file opened direct it is a short read(2) and no more.
+//   - After truncate the kernel is told: its pages beyond the new end are gone, and
+//     mappings of them fault.
+package faultfs
