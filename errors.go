@@ -87,7 +87,8 @@ var (
 	ErrTruncated = errors.New("the file has become shorter than its mapping")
 
 	// ErrIO: the page could not be read from the device. The device's own error
-	// is wrapped with it where the system tells.
+	// is wrapped with it where the system tells. With NoDescriptor it also stands
+	// for ErrTruncated and ErrNoSpace, which cannot be told apart then.
 	ErrIO = errors.New("the page could not be read")
 
 	// ErrNoSpace: a store to a page of a sparse file that got no block, since

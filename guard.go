@@ -133,10 +133,11 @@ func (m *Map) whyLocked(off int64) error {
 // busTrouble tells a full device from one that fails. A file system in memory
 // (tmpfs) needs space even to load from a hole.
 func (m *Map) busTrouble(off int64, load error) error {
-	if m.file.Valid() {
-		if err := m.file.SpaceTrouble(m.offset + off); err != nil {
-			return fmt.Errorf("%w: %w", ErrNoSpace, err)
-		}
+	if !m.file.Valid() {
+		return fmt.Errorf("%w (truncated, failed or full: without a descriptor nobody can tell)", ErrIO)
+	}
+	if err := m.file.SpaceTrouble(m.offset + off); err != nil {
+		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
 	if load == nil {
 		return ErrNoSpace
