@@ -101,15 +101,15 @@ func (e *entry) drop() error {
 
 // How many samples are aimed at, and in which bounds one may be long.
 const (
-	roundsAimed    = 40
-	roundsMax      = 400
-	sampleMin      = time.Millisecond
-	sampleMax      = 50 * time.Millisecond
-	sampleRandom   = 4 * time.Millisecond // verifying takes longer than running
-	runsEnough     = 3                    // when time is long over
-	overtimeFactor = 3
-	overtimeMin    = 10 * time.Second // no budget is so small that three rounds may not take this long
-	hopeless       = 3                // samples in the wrong state and none in the right one
+	roundsAimed     = 40
+	roundsMax       = 400
+	shortestSample  = time.Millisecond
+	longestSample   = 50 * time.Millisecond
+	sampleRandom    = 4 * time.Millisecond // verifying takes longer than running
+	runsEnough      = 3                    // when time is long over
+	overtimeFactor  = 3
+	overtimeAtLeast = 10 * time.Second // no budget is so small that three rounds may not take this long
+	hopeless        = 3                // samples in the wrong state and none in the right one
 )
 
 // measure warms up and then goes round until the time is over.
@@ -151,7 +151,7 @@ func (r *runner) enough(rounds int, spent time.Duration) bool {
 	if rounds >= r.options.Runs {
 		return spent >= r.options.Time
 	}
-	limit := max(overtimeFactor*r.options.Time, overtimeMin)
+	limit := max(overtimeFactor*r.options.Time, overtimeAtLeast)
 	return rounds >= runsEnough && spent >= limit
 }
 
@@ -174,7 +174,7 @@ func (r *runner) warmUp(ctx context.Context) (err error) {
 		}
 	}
 	aim := r.options.Time / time.Duration(len(r.entries)*roundsAimed)
-	aim = min(max(aim, sampleMin), sampleMax)
+	aim = min(max(aim, shortestSample), longestSample)
 	if r.options.Pattern.random() {
 		aim = min(aim, sampleRandom)
 	}
@@ -296,7 +296,7 @@ func (r *runner) setup(e *entry) error {
 		return nil
 	}
 	began := time.Now()
-	t, err := e.contender.setup(r.job)
+	t, err := e.setup(r.job)
 	if err != nil {
 		return err
 	}

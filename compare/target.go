@@ -54,7 +54,10 @@ func newTarget(ctx context.Context, o *Options, size int64) (*target, error) {
 // of its own, so that no file of the user's can be in the way.
 func makeTarget(ctx context.Context, dir string, size int64) (*target, error) {
 	t := &target{integers: size / integerBytes, made: true, base: countUp}
-	return t, t.make(ctx, dir, "", t.integers)
+	if err := t.make(ctx, dir, "", t.integers); err != nil {
+		return nil, err
+	}
+	return t, nil
 }
 
 func countUp(first int64, into []int32) error {

@@ -7,8 +7,10 @@ import (
 
 // made returns a result whose samples lie within 1 % of the median.
 func made(name, family string, medianNs float64) Result {
-	r := Result{Contender: name, Family: family, MedianNs: medianNs, LowNs: 0.99 * medianNs, HighNs: 1.01 * medianNs,
-		Outcome: "ok", Verified: true, Runs: 20, PValue: 1}
+	r := Result{
+		Contender: name, Family: family, MedianNs: medianNs, LowNs: 0.99 * medianNs, HighNs: 1.01 * medianNs,
+		Outcome: "ok", Verified: true, Runs: 20, PValue: 1,
+	}
 	for i := range r.Runs {
 		r.SamplesNs = append(r.SamplesNs, medianNs*(0.99+0.001*float64(i)))
 	}
@@ -27,8 +29,10 @@ func (r Result) reading(device, amplification float64) Result {
 
 func reportOf(s Settings, results ...Result) *Report {
 	ahead := int64(8192)
-	r := &Report{Settings: s, Machine: Machine{PageBytes: 4096, ReadAheadKB: &ahead}, Article: TheArticle,
-		Comparisons: []Size{{SizeBytes: 40_000, Integers: 10_000, Results: results}}}
+	r := &Report{
+		Settings: s, Machine: Machine{PageBytes: 4096, ReadAheadKB: &ahead}, Article: TheArticle,
+		Comparisons: []Size{{SizeBytes: 40_000, Integers: 10_000, Results: results}},
+	}
 	r.Results = results
 	return r
 }
@@ -55,8 +59,10 @@ func TestVerdict(t *testing.T) {
 	}{
 		{
 			"kept wins, each time loses", reportOf(warmSettings(), rw(17_500), rwKept(16_000), kept(4_900), oneShot(27_000)), WinnerMapping,
-			[]string{"map kept takes 4.9 µs", "3.27× as fast as the best read/write", "2.26× is here 3.57× with the mapping kept, 0.65× with one made for each run",
-				"2 system calls, which copy 80 kB", "no faults left", "costs 22.1 µs more: 5 system calls", "10 faults for 10 pages", "Map once and keep it", "and loses"},
+			[]string{
+				"map kept takes 4.9 µs", "3.27× as fast as the best read/write", "2.26× is here 3.57× with the mapping kept, 0.65× with one made for each run",
+				"2 system calls, which copy 80 kB", "no faults left", "costs 22.1 µs more: 5 system calls", "10 faults for 10 pages", "Map once and keep it", "and loses",
+			},
 			[]string{"Random", "--sweep"},
 		},
 		{

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"fmt"
-	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -14,10 +13,10 @@ import (
 // compareFlags are the command line of "filemap compare".
 type compareFlags struct {
 	compare.Options
-	pattern, size, block         string
-	sweep, cold, warm            bool
-	json, benchfmt, quiet, plain bool
-	htmlPath, svgPath            string
+	pattern, size, block  string
+	sweep, cold, warm     bool
+	json, benchfmt, quiet bool
+	htmlPath, svgPath     string
 }
 
 func newCompare() *cobra.Command {
@@ -155,9 +154,6 @@ func parseBytes(flag, text string) (int64, error) {
 	}
 	return int64(n), nil
 }
-
-// longRun is from when on progress is worth showing.
-const longRun = 500 * time.Millisecond
 
 func runCompare(c *cobra.Command, f *compareFlags) error {
 	out, err := newOutputs(f)

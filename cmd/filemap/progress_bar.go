@@ -20,7 +20,7 @@ type progress struct {
 	to    io.Writer // nil draws nothing
 	bars  *mpb.Progress
 	bar   *mpb.Bar
-	what  atomic.Value // string
+	what  atomic.Pointer[string]
 }
 
 func newProgress(stderr io.Writer, quiet bool) *progress {
@@ -31,6 +31,9 @@ func newProgress(stderr io.Writer, quiet bool) *progress {
 	return p
 }
 
+// longRun is from when on progress is worth showing.
+const longRun = 500 * time.Millisecond
+
 // steps is how finely the bar is divided.
 const steps = 1000
 
@@ -39,12 +42,12 @@ func (p *progress) tell(done, total float64, what string) {
 	if p.to == nil || p.bar == nil && time.Since(p.began) < longRun {
 		return
 	}
-	p.what.Store(what)
+	p.what.Store(&what)
 	if p.bar == nil {
 		p.bars = mpb.New(mpb.WithOutput(p.to), mpb.WithWidth(40), mpb.WithRefreshRate(200*time.Millisecond))
 		p.bar = p.bars.AddBar(steps, mpb.BarRemoveOnComplete(),
 			mpb.PrependDecorators(decor.Percentage(decor.WC{W: 5})),
-			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return p.what.Load().(string) })))
+			mpb.AppendDecorators(decor.Any(func(decor.Statistics) string { return *p.what.Load() })))
 	}
 	p.bar.SetCurrent(min(int64(steps*done/total), steps-1))
 }

@@ -2,6 +2,7 @@ package sys
 
 import (
 	"bytes"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -74,7 +75,7 @@ func OpenTaskIO(proc string, thread bool) (*TaskIOMeter, error) {
 // Read returns the counters as they are now.
 func (m *TaskIOMeter) Read() (TaskIO, error) {
 	n, err := m.file.ReadAt(m.answer[:], 0)
-	if err != nil && err != io.EOF {
+	if err != nil && !errors.Is(err, io.EOF) {
 		return TaskIO{}, err
 	}
 	t, err := parseTaskIO(m.answer[:n])
