@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"math"
 	"strconv"
 
 	"github.com/dustin/go-humanize"
@@ -45,6 +46,9 @@ func humanRatio(r float64) string { return threeDigits(r) + "×" }
 
 // humanCount writes a count, which as a median or a share may be no whole number.
 func humanCount(n float64) string {
+	if whole := math.Round(n); n > 1 && math.Abs(n-whole) < 0.05 {
+		n = whole // 3.01 faults are three, and one now and then
+	}
 	if n >= 1000 {
 		return humanize.Comma(int64(n + 0.5))
 	}

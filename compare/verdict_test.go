@@ -67,23 +67,28 @@ func TestVerdict(t *testing.T) {
 		},
 		{
 			"each time wins too", reportOf(warmSettings(), rw(40_000), kept(10_000), oneShot(20_000)), WinnerMapping,
-			[]string{"2× as fast as mapping for each use"}, []string{"and loses"},
+			[]string{"2× as fast as mapping for each use"},
+			[]string{"and loses"},
 		},
 		{
 			"read/write wins", reportOf(warmSettings(), rw(10_000), oneShot(30_000)), WinnerReadWrite,
-			[]string{"Read/write wins: read/write takes 10 µs, 3×", "--sweep"}, []string{"Map once"},
+			[]string{"Read/write wins: read/write takes 10 µs, 3×", "--sweep"},
+			[]string{"Map once"},
 		},
 		{
 			"a difference within chance", reportOf(warmSettings(), rw(10_000), kept(10_001)), WinnerNeither,
-			[]string{"may be chance", "--time"}, []string{"Mapping wins"},
+			[]string{"may be chance", "--time"},
+			[]string{"Mapping wins"},
 		},
 		{
 			"a fast contender that failed does not win", reportOf(warmSettings(), rw(10_000), kept(5_000), unsupported), WinnerMapping,
-			[]string{"map kept takes"}, []string{"huge page"},
+			[]string{"map kept takes"},
+			[]string{"huge page"},
 		},
 		{
 			"only one family was measured", reportOf(warmSettings(), rw(10_000), unsupported), WinnerNeither,
-			[]string{"There is no answer", "map huge page: unsupported: no"}, nil,
+			[]string{"There is no answer", "map huge page: unsupported: no"},
+			nil,
 		},
 		{
 			"cold and random: readahead is to blame", reportOf(coldSettings(),
@@ -182,7 +187,7 @@ func TestHumanNumbers(t *testing.T) {
 		{humanBytes(0), "0 B"}, {humanBytes(40_000), "40 kB"}, {humanBytes(999_999), "1 MB"}, {humanBytes(1.048e6), "1.05 MB"},
 		{humanBlock(4096), "4 KiB"}, {humanBlock(8), "8 B"}, {humanBlock(1 << 20), "1 MiB"},
 		{humanRatio(2.26), "2.26×"}, {humanRatio(100), "100×"}, {humanRatio(0.601), "0.6×"},
-		{humanCount(10_000), "10,000"}, {humanCount(2.5), "2.5"},
+		{humanCount(10_000), "10,000"}, {humanCount(2.5), "2.5"}, {humanCount(3.01), "3"}, {humanCount(0.01), "0.01"},
 		{plural(1, "fault"), "1 fault"}, {plural(0, "fault"), "0 faults"}, {times(1), "once"}, {times(3), "3 times"},
 	} {
 		if c.got != c.want {
