@@ -132,8 +132,11 @@ func TestMeasured(t *testing.T) {
 
 func TestCrossover(t *testing.T) {
 	size := func(bytes int64, rw, kept, oneShot float64) Size {
-		return Size{SizeBytes: bytes, Results: []Result{made(NameReadWrite, FamilyReadWrite, rw),
-			made(NameKept, FamilyMapping, kept), made(NameOneShot, FamilyMapping, oneShot)}}
+		return Size{SizeBytes: bytes, Results: []Result{
+			made(NameReadWrite, FamilyReadWrite, rw),
+			made(NameKept, FamilyMapping, kept),
+			made(NameOneShot, FamilyMapping, oneShot),
+		}}
 	}
 	for _, c := range []struct {
 		name          string

@@ -1,11 +1,6 @@
 package compare
 
-import (
-	"sync"
-	"time"
-
-	"github.com/filemap-go/filemap"
-)
+import "sync"
 
 // job is what one run has to do, the same for every contender.
 type job struct {
@@ -129,92 +124,3 @@ func sumOf(integers []int32) int64 {
 	}
 	return sum
 }
-
-// walk is a sequence of blocks in random order that costs a nanosecond a step,
-// and can be walked again to find out what a run must have done.
-type walk struct {
-	state, blocks uint64
-}
-
-func newWalk(seed uint64, blocks int64) walk {
-	// The step's constants need a start that is far from other walks'.
-	return walk{state: seed*0x9e3779b97f4a7c15 + 0x632be59bd9b4e019, blocks: uint64(blocks)}
-}
-
-// next returns a block's number: Knuth's MMIX generator, the high half of which
-// is scaled to the range. A share has fewer than 2^32 blocks or is walked in
-// steps of several.
-func (w *walk) next() int64 {
-	w.state = w.state*6364136223846793005 + 1442695040888963407
-	high := w.state >> 32
-	if w.blocks <= 1<<32 {
-		return int64(high * w.blocks >> 32)
-	}
-	w.state = w.state*6364136223846793005 + 1442695040888963407
-	return int64((high<<32 | w.state>>32) % w.blocks)
-}
-
-// buffer is memory for a contender that copies: pages of their own, so that the
-// garbage collector neither moves nor scans them, touched beforehand.
-type buffer struct {
-	memory   *filemap.Map
-	bytes    []byte
-	integers []int32
-}
-
-func newBuffer(integers int64) (*buffer, error) {
-	m, err := filemap.Anonymous(integers * integerBytes)
-	if err != nil {
-		return nil, err
-	}
-	view, err := filemap.SliceOf[int32](m, 0, filemap.ToEnd)
-	if err != nil {
-		return nil, err
-	}
-	clear(view)
-	return &buffer{m, m.Bytes(), view}, nil
-}
-
-// part returns the first n integers, as bytes and as integers.
-func (b *buffer) part(n int64) ([]byte, []int32) {
-	return b.bytes[:n*integerBytes], b.integers[:n]
-}
-
-func (b *buffer) close() error { return b.memory.Close() }
-
-// latencies are the times of single operations of a random pattern. Looking at
-// the clock costs about as much as a load from a mapping, so that only one
-// operation in `every` is timed, and the clock's own cost taken off.
-type latencies struct {
-	every int64
-	ns    []float64
-}
-
-const (
-	latencyEvery = 32
-	latencyMax   = 1 << 16 // of one sample: more would tell nothing new
-)
-
-func (l *latencies) add(d time.Duration) {
-	if len(l.ns) < latencyMax {
-		l.ns = append(l.ns, max(float64(d)-clockCost(), 0))
-	}
-}
-
-// take appends the times to others, and forgets them.
-func (l *latencies) take(others []float64) []float64 {
-	others = append(others, l.ns...)
-	l.ns = l.ns[:0]
-	return others
-}
-
-// clockCost is what an empty timing measures, in nanoseconds: the least of many,
-// since anything more is the machine's and not the clock's.
-var clockCost = sync.OnceValue(func() float64 {
-	least := time.Hour
-	for range 1000 {
-		began := time.Now()
-		least = min(least, time.Since(began))
-	}
-	return float64(least)
-})
