@@ -121,16 +121,16 @@ func parse(args []string, progress io.Writer) (*command, error) {
 	}
 	c.name = names[0]
 	c.settings.Progress = progressOn(progress)
+	c.settings.Warn = func(text string) { fmt.Fprintf(progress, "bench: warning: %s\n", text) }
 	return c, nil
 }
 
 func (c *command) run(ctx context.Context, what *harness.Comparison, out io.Writer) error {
-	ran := false
+	var documents []*harness.Document
 	for i := range what.Cases {
 		if !c.cases.MatchString(what.Cases[i].Name) {
 			continue
 		}
-		ran = true
 		document, err := harness.Run(ctx, what, &what.Cases[i], c.settings)
 		if err != nil {
 			return err
@@ -138,9 +138,13 @@ func (c *command) run(ctx context.Context, what *harness.Comparison, out io.Writ
 		if err := c.print(document, out); err != nil {
 			return err
 		}
+		documents = append(documents, document)
 	}
-	if !ran {
+	switch {
+	case len(documents) == 0:
 		return &usageError{fmt.Errorf("%s has no case that matches %q", what.Name, c.cases)}
+	case what.Summary != nil && !c.json:
+		return what.Summary(out, documents)
 	}
 	return nil
 }

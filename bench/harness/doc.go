@@ -11,12 +11,13 @@
 //     takes long enough to be timed; these runs are checked and not counted.
 //  4. Rounds: in each, every contender still in the race runs once, in a new
 //     random order, and its result is checked after the clock has stopped.
-//     What is wrong, crashes or hangs is out, with that as its outcome.
+//     What is wrong, crashes or hangs is out, with that as its outcome. A run
+//     that had to wait for a processor is repeated (busy.go).
 //  5. The [Document] has each contender's median with its 95 % interval, and
 //     ratios made of pairs: those of one round are compared with each other,
 //     so that a machine that was slow for a while was slow for both.
 //
-// Files: comparison.go (what is described), run.go (the rounds), child.go
-// (contenders in processes of their own), statistics.go, document.go (the JSON
-// contract), table.go.
+// Files: comparison.go (what is described), run.go (the rounds), busy.go
+// (runs that others disturbed), child.go (contenders in processes of their own),
+// statistics.go, document.go (the JSON contract), table.go.
 package harness

@@ -13,7 +13,7 @@ import (
 
 // SampleTime is what one run of a contender should take at least, where the
 // case does not fix the number of operations.
-const SampleTime = 10 * time.Millisecond
+const SampleTime = 5 * time.Millisecond
 
 // DefaultTimeout is how long an isolated contender may be silent.
 const DefaultTimeout = time.Minute
@@ -25,7 +25,10 @@ type Settings struct {
 	Runs     int           // rounds at least
 	Time     time.Duration // of one case: rounds are added until it is over
 	Dir      string        // where the files are made
-	Progress func(string)  // may be nil
+	Progress func(string)  // what is being done; may be nil
+	Warn     func(string)  // what makes the figures worth less; may be nil
+
+	attempts int // at a run that is disturbed; 0 is maxAttempts
 }
 
 // racer is a contender in the race: its runner, until it fails, and what it measured.
@@ -34,6 +37,7 @@ type racer struct {
 	runner    runner
 	ops       int
 	values    []float64 // one a round
+	disturbed int       // how many of them are of runs that waited for a processor
 	err       error     // why it is out
 }
 
@@ -44,10 +48,12 @@ type runner interface {
 	close() error
 }
 
-// sample is one run: the value, and how long it took as a whole.
+// sample is one run: the value, how long it took as a whole, and how much of
+// that it waited for a processor.
 type sample struct {
-	Value  float64       `json:"value"`
-	TookNs time.Duration `json:"took_ns"`
+	Value    float64       `json:"value"`
+	TookNs   time.Duration `json:"took_ns"`
+	WaitedNs time.Duration `json:"waited_ns"`
 }
 
 func (r *racer) outcome() string {
@@ -125,13 +131,17 @@ func race(ctx context.Context, c *Comparison, k *Case, racers []*racer, s Settin
 			return err
 		}
 	}
+	attempts := s.attempts
+	if attempts == 0 {
+		attempts = maxAttempts
+	}
 	begin := time.Now()
 	for round := 0; round < max(s.Runs, 1) || time.Since(begin) < s.Time; round++ {
 		s.progress("%s/%s: round %d", c.Name, k.Name, round+1)
 		running := 0
 		for _, i := range rand.Perm(len(racers)) {
 			if r := racers[i]; r.runner != nil {
-				r.round()
+				r.round(attempts)
 				running++
 			}
 			if err := ctx.Err(); err != nil {
@@ -143,7 +153,20 @@ func race(ctx context.Context, c *Comparison, k *Case, racers []*racer, s Settin
 		}
 	}
 	s.progress("")
+	s.warnOfDisturbance(c, k, racers)
 	return nil
+}
+
+func (s *Settings) warnOfDisturbance(c *Comparison, k *Case, racers []*racer) {
+	runs, disturbed := 0, 0
+	for _, r := range racers {
+		runs += len(r.values)
+		disturbed += r.disturbed
+	}
+	if s.Warn != nil && disturbed*10 > runs {
+		s.Warn(fmt.Sprintf("%s/%s: the machine is busy: %d of %d runs had to wait for a processor even when repeated, which blurs the ratios; -runs or -time with more helps, an idle machine more",
+			c.Name, k.Name, disturbed, runs))
+	}
 }
 
 // warmUp runs the contender until it is known how many operations a run has.
@@ -168,13 +191,27 @@ func (r *racer) warmUp(k *Case) {
 	}
 }
 
-func (r *racer) round() {
-	s, err := r.runner.run(r.ops)
-	if err != nil {
-		r.fail(err)
-		return
+// round makes one run count: the first that was not disturbed, or of a few the
+// one that was least.
+func (r *racer) round(attempts int) {
+	var best sample
+	for attempt := range attempts {
+		s, err := r.runner.run(r.ops)
+		if err != nil {
+			r.fail(err)
+			return
+		}
+		if attempt == 0 || s.waitedShare() < best.waitedShare() {
+			best = s
+		}
+		if !s.disturbed() {
+			break
+		}
 	}
-	r.values = append(r.values, s.Value)
+	r.values = append(r.values, best.Value)
+	if best.disturbed() {
+		r.disturbed++
+	}
 }
 
 func (s *Settings) progress(format string, args ...any) {
@@ -204,9 +241,11 @@ func (l *local) run(n int) (s sample, err error) {
 		}
 	}
 	runtime.GC()
+	before := threads()
 	begin := time.Now()
 	s.Value, err = l.task.measure(n)
 	s.TookNs = time.Since(begin)
+	s.WaitedNs = waitedBetween(before, threads(), s.TookNs)
 	if err != nil {
 		return s, err
 	}

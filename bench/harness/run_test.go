@@ -98,7 +98,7 @@ func TestOrder(t *testing.T) {
 		}}
 	}
 	c := Comparison{Cases: []Case{{Ops: 1, Better: Lower, Contenders: []Contender{contender("a"), contender("b"), contender("c")}}}}
-	if _, err := Run(t.Context(), &c, &c.Cases[0], Settings{Runs: 40, Dir: t.TempDir()}); err != nil {
+	if _, err := Run(t.Context(), &c, &c.Cases[0], Settings{Runs: 40, Dir: t.TempDir(), attempts: 1}); err != nil {
 		t.Fatal(err)
 	}
 	rounds, ok := strings.CutSuffix(log.String(), "xxx")
@@ -133,5 +133,47 @@ func TestNoRace(t *testing.T) {
 	}
 	if left, _ := os.ReadDir(dir); len(left) > 0 {
 		t.Errorf("left behind: %v", left)
+	}
+}
+
+// TestDisturbed: a run that waited is repeated, and the least disturbed counts.
+func TestDisturbed(t *testing.T) {
+	for _, test := range []struct {
+		waits []time.Duration // of 100
+		want  float64         // the number of the run that counts
+		still int
+	}{
+		{[]time.Duration{1, 50}, 1, 0},
+		{[]time.Duration{60, 2, 0}, 2, 0},
+		{[]time.Duration{60, 30, 40, 50, 0}, 2, 1},
+	} {
+		runs := 0
+		r := racer{contender: &Contender{}, runner: fakeRunner(func() (sample, error) {
+			runs++
+			return sample{Value: float64(runs), TookNs: 100, WaitedNs: test.waits[runs-1]}, nil
+		})}
+		r.round(4)
+		if len(r.values) != 1 || r.values[0] != test.want || r.disturbed != test.still {
+			t.Errorf("waits %v: values %v, %d disturbed; want run %v", test.waits, r.values, r.disturbed, test.want)
+		}
+	}
+	warned := ""
+	s := Settings{Warn: func(text string) { warned = text }}
+	s.warnOfDisturbance(&Comparison{Name: "a"}, &Case{Name: "b"}, []*racer{{values: make([]float64, 20), disturbed: 3}})
+	if !strings.HasPrefix(warned, "a/b: the machine is busy: 3 of 20 runs") {
+		t.Errorf("warned %q", warned)
+	}
+}
+
+type fakeRunner func() (sample, error)
+
+func (f fakeRunner) run(int) (sample, error) { return f() }
+func (f fakeRunner) close() error            { return nil }
+
+func TestWaitedBetween(t *testing.T) {
+	before := map[string]threadTimes{"worker": {100, 10}, "idler": {5, 5}}
+	after := map[string]threadTimes{"worker": {190, 30}, "idler": {6, 95}, "new": {50, 7}}
+	if got := waitedBetween(before, after, 100); got != 27 {
+		t.Errorf("waited %d, want what worker and new did: 27", got)
 	}
 }
