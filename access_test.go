@@ -98,7 +98,10 @@ func TestUnmapped(t *testing.T) {
 	if n, err := m.Cursor().WriteTo(&b); n != 40_000 || err != nil {
 		t.Errorf("the cursor read %d, %v", n, err)
 	}
-	if err := errors.Join(m.Sync(), m.StartWriteback(0, filemap.ToEnd), m.Populate(t.Context(), 0, filemap.ToEnd, nil)); err != nil {
+	if err := m.StartWriteback(0, filemap.ToEnd); err != nil && (runtime.GOOS == "linux" || !errors.Is(err, errors.ErrUnsupported)) {
+		t.Error(err)
+	}
+	if err := errors.Join(m.Sync(), m.Populate(t.Context(), 0, filemap.ToEnd, nil)); err != nil {
 		t.Error(err)
 	}
 	got, _ := os.ReadFile(path)

@@ -1,7 +1,8 @@
+//go:build !(js || wasip1 || plan9)
+
 package filemap_test
 
 import (
-	"errors"
 	"fmt"
 	"io"
 	"log"
@@ -31,29 +32,6 @@ func Example() {
 	}
 	fmt.Println(len(counters), counters[7])
 	// Output: 1000 1
-}
-
-func ExampleMap_Guard() {
-	path := filepath.Join(os.TempDir(), "filemap-example-guard")
-	defer os.Remove(path)
-	_ = os.WriteFile(path, make([]byte, 1<<20), 0o644)
-	m, err := filemap.Open(path)
-	if err != nil {
-		log.Fatal(err)
-	}
-	defer m.Close()
-
-	_ = os.Truncate(path, 0) // somebody else makes the file shorter
-
-	sum := 0
-	err = m.Guard(func() error {
-		for _, b := range m.Bytes() { // without Guard: a crash
-			sum += int(b)
-		}
-		return nil
-	})
-	fmt.Println(errors.Is(err, filemap.ErrTruncated))
-	// Output: true
 }
 
 func ExampleRange() {

@@ -105,6 +105,7 @@ func TestCloseDuringUse(t *testing.T) {
 func useUntilClosed(t *testing.T, m *filemap.Map, write bool) {
 	p := bytes.Repeat([]byte{1}, 8192)
 	for i := int64(0); ; i++ {
+		runtime.Gosched() // js and wasip1 take the processor from nobody
 		var err error
 		if write {
 			_, err = m.WriteAt(p, i%7*8192)

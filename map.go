@@ -100,6 +100,10 @@ func Create(path string, size int64, options ...Option) (*Map, error) {
 	if size < 0 {
 		return nil, createError(path, size, fmt.Errorf("%w: negative size", ErrBounds))
 	}
+	if !sys.Mapped && c.mode == ReadWrite && size > 0 && !c.has(OrRead) && !c.has(Unmapped) {
+		// Before Overwrite has emptied a file for nothing.
+		return nil, createError(path, size, fmt.Errorf("this system has no mappings whose stores reach the file: %w", errors.ErrUnsupported))
+	}
 	f, fresh, err := createFile(path, &c)
 	if err != nil {
 		return nil, createError(path, size, explainOpen(path, err))
@@ -283,7 +287,7 @@ func (m *Map) applyOptions(c *config) error {
 			return err
 		}
 	}
-	if c.has(NoDescriptor) && m.file.Valid() && m.backing != Read {
+	if c.has(NoDescriptor) && m.file.Valid() && m.backing != Read && !sys.SyncNeedsFile {
 		f := m.file
 		m.file = sys.File{}
 		if err := f.Close(); err != nil {

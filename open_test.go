@@ -21,7 +21,7 @@ func TestOpenRanges(t *testing.T) {
 	path := writeFile(t, content)
 	page := int64(filemap.PageBytes())
 	for _, r := range []struct{ off, n int64 }{
-		{0, filemap.ToEnd}, {0, 0}, {0, 1}, {0, page}, {1, page}, {page, 1}, {page - 1, 2}, {page + 7, 3 * page},
+		{0, filemap.ToEnd}, {0, 0}, {0, 1}, {0, page}, {1, page}, {page, 1}, {page - 1, 2}, {page + 7, min(3*page, size-page-7)},
 		{size, 0}, {size, filemap.ToEnd}, {size - 1, 1}, {17, filemap.ToEnd}, {65536, 65536}, {65537, 1}, {2*65536 + 5, filemap.ToEnd},
 	} {
 		for _, mode := range []filemap.Mode{filemap.ReadOnly, filemap.ReadWrite, filemap.Private} {
@@ -287,10 +287,10 @@ func TestModes(t *testing.T) {
 		if _, err := m.WriteAt([]byte("x"), 0); err != nil {
 			t.Fatal(err)
 		}
-		if runtime.GOOS != "windows" {
-			if err := m.Sync(); err != nil {
-				t.Errorf("Sync: %v", err)
-			}
+		if err := m.Sync(); err != nil {
+			t.Errorf("Sync: %v", err)
+		}
+		if runtime.GOOS == "linux" { // elsewhere Sync needs the descriptor
 			wantError(t, m.StartWriteback(0, filemap.ToEnd), filemap.ErrNoFile)
 		}
 	})

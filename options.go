@@ -92,7 +92,8 @@ const (
 	// Map keeps one, since Sync's errors, StartWriteback, and telling apart why
 	// an access failed need it; a process with more mappings than it may have
 	// open files does without. What then fails, fails with [ErrNoFile].
-	// No effect on Windows, whose mapping handle the view keeps alive anyhow.
+	// Effective on Linux and without mappings: everywhere else Sync needs the
+	// descriptor to be durable, and it is kept.
 	NoDescriptor
 
 	// OrRead lets the open succeed where the file cannot be mapped: a file

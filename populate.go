@@ -78,7 +78,8 @@ func (m *Map) populateByReading(off, n int64) error {
 	}
 	page := int64(sys.PageSize)
 	for at := off; at < off+n; at += page - (m.offset+at)%page {
-		if _, err := Load[byte](m, at); err != nil {
+		var b [1]byte // not Load, which would populate the page first
+		if err := m.copyGuarded("populate", b[:], m.data[at:]); err != nil {
 			return err
 		}
 	}
