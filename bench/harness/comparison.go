@@ -3,6 +3,7 @@ package harness
 import (
 	"errors"
 	"fmt"
+	"io"
 	"time"
 )
 
@@ -31,6 +32,10 @@ type Comparison struct {
 	Name  string
 	About string // one line, for -list
 	Cases []Case
+
+	// Summary, if not nil, ends what is printed for readers with something about
+	// all cases that ran.
+	Summary func(w io.Writer, documents []*Document) error
 }
 
 // Case is a comparison at one size or setting.
@@ -51,6 +56,9 @@ type Case struct {
 	// Timeout is how long an isolated contender may take for one answer before
 	// it counts as hanging; 0 is DefaultTimeout.
 	Timeout time.Duration
+
+	// Finish, if not nil, has the last word on the case's document.
+	Finish func(d *Document)
 }
 
 // Contender is one way to do the work of a case.

@@ -58,6 +58,9 @@ func newDocument(name string, c *Case, racers []*racer) *Document {
 	d.RatioToBestPeer = d.ratioToBest(Peer)
 	d.RatioToBestAlternative = d.ratioToBest(Alternative)
 	d.RatioToLimit = d.ratioToBest(Limit)
+	if c.Finish != nil {
+		c.Finish(d)
+	}
 	return d
 }
 
