@@ -68,6 +68,8 @@ type Options struct {
 	Time       time.Duration // to go on for, for each size; 0 is 8 s, 4 s with several sizes
 	Seed       uint64        // of the order of runs and of random blocks; 0 takes one from the clock
 
+	operations int64 // of a run of a random pattern; tests take fewer
+
 	// Progress, if not nil, is told how far it is: done of total, and of what.
 	Progress func(done, total float64, what string)
 }

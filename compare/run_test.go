@@ -16,7 +16,7 @@ import (
 // quick are options for a comparison that is over at once.
 func quick(t *testing.T, p Pattern) Options {
 	t.Helper()
-	return Options{Dir: t.TempDir(), Pattern: p, Runs: 3, Time: time.Millisecond, Seed: 7}
+	return Options{Dir: t.TempDir(), Pattern: p, Runs: 3, Time: time.Millisecond, Seed: 7, operations: 200}
 }
 
 func mustRun(t *testing.T, o Options) *Report {

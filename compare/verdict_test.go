@@ -186,12 +186,29 @@ func TestWarnings(t *testing.T) {
 
 func TestHumanNumbers(t *testing.T) {
 	for _, c := range []struct{ got, want string }{
-		{humanTime(4.9), "4.9 ns"}, {humanTime(999.6), "1 µs"}, {humanTime(16_040), "16 µs"}, {humanTime(1.234e6), "1.23 ms"}, {humanTime(2e9), "2 s"},
-		{humanBytes(0), "0 B"}, {humanBytes(40_000), "40 kB"}, {humanBytes(999_999), "1 MB"}, {humanBytes(1.048e6), "1.05 MB"},
-		{humanBlock(4096), "4 KiB"}, {humanBlock(8), "8 B"}, {humanBlock(1 << 20), "1 MiB"},
-		{humanRatio(2.26), "2.26×"}, {humanRatio(100), "100×"}, {humanRatio(0.601), "0.6×"},
-		{humanCount(10_000), "10,000"}, {humanCount(2.5), "2.5"}, {humanCount(3.01), "3"}, {humanCount(0.01), "0.01"},
-		{plural(1, "fault"), "1 fault"}, {plural(0, "fault"), "0 faults"}, {times(1), "once"}, {times(3), "3 times"},
+		{humanTime(4.9), "4.9 ns"},
+		{humanTime(999.6), "1 µs"},
+		{humanTime(16_040), "16 µs"},
+		{humanTime(1.234e6), "1.23 ms"},
+		{humanTime(2e9), "2 s"},
+		{humanBytes(0), "0 B"},
+		{humanBytes(40_000), "40 kB"},
+		{humanBytes(999_999), "1 MB"},
+		{humanBytes(1.048e6), "1.05 MB"},
+		{humanBlock(4096), "4 KiB"},
+		{humanBlock(8), "8 B"},
+		{humanBlock(1 << 20), "1 MiB"},
+		{humanRatio(2.26), "2.26×"},
+		{humanRatio(100), "100×"},
+		{humanRatio(0.601), "0.6×"},
+		{humanCount(10_000), "10,000"},
+		{humanCount(2.5), "2.5"},
+		{humanCount(3.01), "3"},
+		{humanCount(0.01), "0.01"},
+		{plural(1, "fault"), "1 fault"},
+		{plural(0, "fault"), "0 faults"},
+		{times(1), "once"},
+		{times(3), "3 times"},
 	} {
 		if c.got != c.want {
 			t.Errorf("%q, expected %q", c.got, c.want)

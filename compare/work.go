@@ -39,6 +39,7 @@ func newJob(path string, integers int64, o *Options) *job {
 		if o.State == Cold {
 			j.operations = operationsCold
 		}
+		j.operations = orDefault(o.operations, j.operations)
 	}
 	blocks := integers / j.blockInts
 	n := max(1, min(int64(o.Goroutines), blocks))
