@@ -1,5 +1,6 @@
 // Package faultfs is a file system for tests: a real one, mounted through FUSE
-// over a directory, that does what disks do on bad days. It exists on Linux with 64 bits: go-fuse does not compile for 32.
+// over a directory, that does what disks do on bad days. It exists on Linux where
+// a pointer has 64 bits, since go-fuse does not compile for 32.
 //
 //	test process                            child: the same program again
 //	┌──────────────────────┐                ┌──────────────────────────────┐
@@ -56,7 +57,9 @@
 // What meets a fault is a request of the kernel, not a call of the test. There is
 // no readahead, so that a read request is for one page, but:
 //
-//   - read(2) asks again for a page that it did not get, once; a fault does not.
+//   - The kernel asks twice for a page that it does not get, be it for read(2),
+//     for a fault or for MADV_POPULATE_READ; for mlock(2), again and again for
+//     good. An error of one time is therefore seen by nobody.
 //   - Stores and write(2) differ: a store through a mapping reaches the file
 //     system when its page is written back, so that its error is msync's; write(2)
 //     is passed on at once. A full file system can therefore not fail a store, as

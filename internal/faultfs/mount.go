@@ -13,7 +13,6 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
-	"strconv"
 	"syscall"
 	"time"
 )
@@ -112,8 +111,11 @@ func (f *FS) Wait(ctx context.Context, wanted func(Counts) bool) error {
 
 // Unmount writes back what is dirty, unmounts and ends the child. Its error says
 // if files of the mount are still open or mapped; it is gone all the same, and
-// what is still open fails from then on.
+// what is still open fails from then on. After Kill there is nothing to do.
 func (f *FS) Unmount() error {
+	if f.process.over() {
+		return nil
+	}
 	return errors.Join(f.call("Unmount", None{}, &None{}), f.Kill())
 }
 
@@ -199,13 +201,21 @@ func (p *process) kill() {
 	<-p.ended
 }
 
+// over tells whether the child has ended.
+func (p *process) over() bool {
+	select {
+	case <-p.ended:
+		return true
+	default:
+		return false
+	}
+}
+
 // said returns what the child wrote to its standard error before it ended, and
 // nothing while it runs.
 func (p *process) said() string {
-	select {
-	case <-p.ended:
-		return "process " + strconv.Itoa(p.pid) + ": " + p.stderr.String()
-	default:
+	if !p.over() {
 		return ""
 	}
+	return p.stderr.String()
 }
