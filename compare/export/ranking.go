@@ -136,14 +136,16 @@ func stateText(s compare.Settings) string {
 	return strings.Join(parts, ", ")
 }
 
-// machineTexts describe the machine by what changes the figures, never by name.
+// machineTexts describe the machine by what changes the figures, never by name:
+// of a kernel's release only the version, not who built it.
 func machineTexts(m compare.Machine) []string {
+	kernel, _, _ := strings.Cut(m.Kernel, "-")
 	cpus := " CPUs"
 	if m.CPUs == 1 {
 		cpus = " CPU"
 	}
 	return []string{
-		strings.TrimSpace(plain(m.OS + "/" + m.Arch + " " + m.Kernel)),
+		strings.TrimSpace(plain(m.OS + "/" + m.Arch + " " + kernel)),
 		grouped(int64(m.CPUs)) + cpus,
 		exactSize(int64(m.PageBytes)) + " pages",
 		plain(m.Go),
