@@ -35,8 +35,9 @@ func init() {
 const patience = 30 * time.Second
 
 // awaitsFix leaves out what the library does not do yet: Lock of a page that
-// cannot be read never returns, Populate of an Unmapped Map succeeds on one, and
-// a load of a ReadOnly Map that failed for a moment is called a store.
+// cannot be read never returns, Populate of an Unmapped Map succeeds on one, a
+// load of a ReadOnly Map that failed for a moment is called a store, and ReadAt
+// and WriteAt fault on a page that they could not load.
 const awaitsFix = true
 
 // disk is a faulty file system with one file, "data".
@@ -722,5 +723,41 @@ func TestDiskGone(t *testing.T) {
 	wantError(t, m.Sync(), syscall.ENOTCONN)
 	if err := m.Close(); err != nil {
 		wantError(t, err, syscall.ENOTCONN) // close(2) may say it, too
+	}
+}
+
+// TestOthersGoOnWhileDiskFails: a disk that fails takes its time. Whichever of
+// the requests for the bad page is held, the processor is not.
+func TestOthersGoOnWhileDiskFails(t *testing.T) {
+	if awaitsFix {
+		return
+	}
+	page := int64(filemap.PageBytes())
+	d := newDisk(t, int(16*page))
+	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
+	for _, use := range slices.Concat(reads, writes) {
+		t.Run(use.name, func(t *testing.T) {
+			for after := 1; ; after++ {
+				bad := fmt.Sprintf("read data[%d,%d) ", 5*page, 6*page)
+				d.play(bad + "error EIO\n" + bad + fmt.Sprintf("hold after %d times 1", after))
+				m := open(t, d.Path("data"), filemap.ReadWrite)
+				done := make(chan error, 1)
+				go func() { done <- second(use.run(m, 3*page, 4*page)) }()
+				ctx, cancel := context.WithTimeout(t.Context(), patience)
+				err := d.Wait(ctx, func(c faultfs.Counts) bool { return c.Held > 0 || len(done) > 0 })
+				cancel()
+				if err != nil {
+					t.Fatal(err)
+				}
+				held := len(done) == 0
+				pingPong(100)
+				d.release()
+				wantFault(t, <-done, filemap.ErrIO, 5*page)
+				d.noneExpired()
+				if !held || t.Failed() {
+					return
+				}
+			}
+		})
 	}
 }
