@@ -110,11 +110,14 @@ func TestCopiedBytesAreWhatTheKernelCounts(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r := spoiledRunner(t, &o) // the last contender is not looked at
+		r := spoiledRunner(t, &o)
 		if r.meter.ioErr != nil {
 			t.Skip("needs the kernel's I/O counters: ", r.meter.ioErr)
 		}
-		for _, e := range r.entries[:len(r.entries)-1] {
+		for _, e := range r.entries {
+			if e.name == "spoiler" {
+				continue
+			}
 			if err := r.setup(e); err != nil {
 				t.Fatal(err)
 			}

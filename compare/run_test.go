@@ -84,6 +84,9 @@ func checkResults(t *testing.T, r *Report, contenders int) {
 func TestCountsOfTheArticlesTask(t *testing.T) {
 	r := mustRun(t, quick(t, Increment))
 	for _, result := range r.Results {
+		if result.Outcome != "ok" {
+			continue // without mappings there is nothing to store to
+		}
 		switch result.Contender {
 		case NameReadWrite:
 			if *result.CopiedBytes != 80_000 || *result.SystemCalls != 4 {
@@ -95,7 +98,7 @@ func TestCountsOfTheArticlesTask(t *testing.T) {
 			}
 		}
 	}
-	if r.Article.Ratio != 2.26 || r.Measured.Ratio <= 0 || r.Verdict.Sentence == "" || r.Settings.Seed != 7 {
+	if r.Article.Ratio != 2.26 || r.Verdict.Winner != WinnerNeither && r.Measured.BestMapping == "" || r.Verdict.Sentence == "" || r.Settings.Seed != 7 {
 		t.Errorf("article %v, measured %v, verdict %q, seed %d", r.Article, r.Measured, r.Verdict.Sentence, r.Settings.Seed)
 	}
 }
@@ -264,7 +267,7 @@ func spoiledRunner(t *testing.T, o *Options) *runner {
 			t.Error(err)
 		}
 	})
-	e := r.entries[len(r.entries)-1]
+	e := r.entries[1]
 	setup := e.setup
 	e.name = "spoiler"
 	e.setup = func(j *job) (task, error) {

@@ -181,17 +181,32 @@ func (r *runner) warmUp(ctx context.Context) (err error) {
 		if e.advice != nil {
 			e.failed = supported(r.job, e.advice...)
 		}
-		for range 2 {
-			if err := r.take(ctx, e, false); err != nil {
-				return err
-			}
-		}
-		if last := len(e.samples) - 1; last >= 0 && r.options.State != Cold {
-			e.perSample = max(1, int(float64(aim)/max(e.samples[last].ns, 1)))
+		if err := r.calibrate(ctx, e, aim); err != nil {
+			return err
 		}
 		e.forget()
 	}
 	return nil
+}
+
+// growthMax bounds by how much a sample grows at once: the first runs are the
+// slowest, and a coarse clock may say that they took no time.
+const growthMax = 16
+
+// calibrate takes samples of more and more runs until one is as long as aimed at.
+// A cold file is cold for one run only.
+func (r *runner) calibrate(ctx context.Context, e *entry, aim time.Duration) error {
+	for tries := 0; ; tries++ {
+		if err := r.take(ctx, e, false); err != nil || e.failed != nil || len(e.samples) == 0 {
+			return err
+		}
+		took := e.samples[len(e.samples)-1].ns * float64(e.perSample)
+		growth := min(growthMax, int(float64(aim)/max(took, 1)))
+		if r.options.State == Cold || growth < 2 && tries > 0 {
+			return nil
+		}
+		e.perSample *= max(1, growth)
+	}
 }
 
 // forget drops what warming up left.
