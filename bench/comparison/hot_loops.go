@@ -9,23 +9,26 @@ import (
 	"github.com/filemap-go/filemap/bench/contender"
 )
 
-// places is the sequence of places that hot visits: a linear congruential
-// generator, of whose upper half so many bits are the number of an 8-byte word.
-// It is part of every loop below, so that each does the same work but for the
-// access itself. Accesses do not depend on each other: what is timed is how many
-// there are in a time, not how long one takes.
+// places is the sequence of places that hot visits: a generator (Marsaglia's
+// xorshift, 13-7-17), of whose upper half so many bits are the number of an
+// 8-byte word. It is part of every loop below, so that each does the same work
+// but for the access itself. Accesses do not depend on each other: what is timed
+// is how many there are in a time, not how long one takes.
 //
-// A place is a multiplication and an addition after the one before, as quick as
-// any index that is worked out. The factors are variables, or else the compiler
-// would work several places out at once; README.md says what is seen then.
-type places struct{ mask, multiplier, increase uint64 }
+// A place is six operations after the one before: as much as a cheap hash.
+// README.md, "What hot can tell", has what is seen when places come faster.
+type places struct{ mask uint64 }
 
 const firstState = 0x9e3779b97f4a7c15
 
-// placesOf visits words, a power of two. The multiplier is 5 modulo 8: the
-// generator's period is 1<<64.
-func placesOf(words uint64) places {
-	return places{mask: words - 1, multiplier: 6364136223846793005, increase: 1442695040888963407}
+// placesOf visits words, a power of two.
+func placesOf(words uint64) places { return places{mask: words - 1} }
+
+func nextState(x uint64) uint64 {
+	x ^= x << 13
+	x ^= x >> 7
+	x ^= x << 17
+	return x
 }
 
 // loading is a mapping and a loop that loads n words of it and sums them.
@@ -47,13 +50,13 @@ type storing struct {
 //go:noinline
 func (p places) overWords(words []uint64, n int) (sum uint64) {
 	for x := uint64(firstState); n > 0; n -= 4 {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += words[x>>32&p.mask]
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += words[x>>32&p.mask]
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += words[x>>32&p.mask]
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += words[x>>32&p.mask]
 	}
 	return sum
@@ -62,13 +65,13 @@ func (p places) overWords(words []uint64, n int) (sum uint64) {
 //go:noinline
 func (p places) overBytes(b []byte, n int) (sum uint64) {
 	for x := uint64(firstState); n > 0; n -= 4 {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += binary.LittleEndian.Uint64(b[(x>>32&p.mask)*8:])
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += binary.LittleEndian.Uint64(b[(x>>32&p.mask)*8:])
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += binary.LittleEndian.Uint64(b[(x>>32&p.mask)*8:])
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += binary.LittleEndian.Uint64(b[(x>>32&p.mask)*8:])
 	}
 	return sum
@@ -77,13 +80,13 @@ func (p places) overBytes(b []byte, n int) (sum uint64) {
 //go:noinline
 func (p places) overPointer(base unsafe.Pointer, n int) (sum uint64) {
 	for x := uint64(firstState); n > 0; n -= 4 {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += *(*uint64)(unsafe.Add(base, (x>>32&p.mask)*8))
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += *(*uint64)(unsafe.Add(base, (x>>32&p.mask)*8))
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += *(*uint64)(unsafe.Add(base, (x>>32&p.mask)*8))
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += *(*uint64)(unsafe.Add(base, (x>>32&p.mask)*8))
 	}
 	return sum
@@ -93,7 +96,7 @@ func (p places) overPointer(base unsafe.Pointer, n int) (sum uint64) {
 func (p places) overCalls(readAt func(p []byte, off int64) (int, error), n int) (sum uint64, err error) {
 	word := make([]byte, 8)
 	for x := uint64(firstState); n > 0; n-- {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		if _, err := readAt(word, int64((x>>32&p.mask)*8)); err != nil {
 			return 0, err
 		}
@@ -105,7 +108,7 @@ func (p places) overCalls(readAt func(p []byte, off int64) (int, error), n int) 
 //go:noinline
 func (p places) overLoad(m *filemap.Map, n int) (sum uint64, err error) {
 	for x := uint64(firstState); n > 0; n-- {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		word, err := filemap.Load[uint64](m, int64((x>>32&p.mask)*8))
 		if err != nil {
 			return 0, err
@@ -118,7 +121,7 @@ func (p places) overLoad(m *filemap.Map, n int) (sum uint64, err error) {
 //go:noinline
 func (p places) overPointerTo(m *filemap.Map, n int) (sum uint64, err error) {
 	for x := uint64(firstState); n > 0; n-- {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		word, err := filemap.PointerTo[uint64](m, int64((x>>32&p.mask)*8))
 		if err != nil {
 			return 0, err
@@ -131,16 +134,16 @@ func (p places) overPointerTo(m *filemap.Map, n int) (sum uint64, err error) {
 //go:noinline
 func (p places) toWords(words []uint64, n int, salt uint64) {
 	for x := uint64(firstState); n > 0; n -= 4 {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place := x >> 32 & p.mask
 		words[place] = place ^ salt
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place = x >> 32 & p.mask
 		words[place] = place ^ salt
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place = x >> 32 & p.mask
 		words[place] = place ^ salt
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place = x >> 32 & p.mask
 		words[place] = place ^ salt
 	}
@@ -149,16 +152,16 @@ func (p places) toWords(words []uint64, n int, salt uint64) {
 //go:noinline
 func (p places) toBytes(b []byte, n int, salt uint64) {
 	for x := uint64(firstState); n > 0; n -= 4 {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place := x >> 32 & p.mask
 		binary.LittleEndian.PutUint64(b[place*8:], place^salt)
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place = x >> 32 & p.mask
 		binary.LittleEndian.PutUint64(b[place*8:], place^salt)
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place = x >> 32 & p.mask
 		binary.LittleEndian.PutUint64(b[place*8:], place^salt)
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place = x >> 32 & p.mask
 		binary.LittleEndian.PutUint64(b[place*8:], place^salt)
 	}
@@ -167,16 +170,16 @@ func (p places) toBytes(b []byte, n int, salt uint64) {
 //go:noinline
 func (p places) toPointer(base unsafe.Pointer, n int, salt uint64) {
 	for x := uint64(firstState); n > 0; n -= 4 {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place := x >> 32 & p.mask
 		*(*uint64)(unsafe.Add(base, place*8)) = place ^ salt
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place = x >> 32 & p.mask
 		*(*uint64)(unsafe.Add(base, place*8)) = place ^ salt
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place = x >> 32 & p.mask
 		*(*uint64)(unsafe.Add(base, place*8)) = place ^ salt
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place = x >> 32 & p.mask
 		*(*uint64)(unsafe.Add(base, place*8)) = place ^ salt
 	}
@@ -186,7 +189,7 @@ func (p places) toPointer(base unsafe.Pointer, n int, salt uint64) {
 func (p places) toCalls(writeAt func(p []byte, off int64) (int, error), n int, salt uint64) error {
 	word := make([]byte, 8)
 	for x := uint64(firstState); n > 0; n-- {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place := x >> 32 & p.mask
 		binary.LittleEndian.PutUint64(word, place^salt)
 		if _, err := writeAt(word, int64(place*8)); err != nil {
@@ -199,7 +202,7 @@ func (p places) toCalls(writeAt func(p []byte, off int64) (int, error), n int, s
 //go:noinline
 func (p places) toStore(m *filemap.Map, n int, salt uint64) error {
 	for x := uint64(firstState); n > 0; n-- {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place := x >> 32 & p.mask
 		if err := filemap.Store(m, int64(place*8), place^salt); err != nil {
 			return err
@@ -211,7 +214,7 @@ func (p places) toStore(m *filemap.Map, n int, salt uint64) error {
 //go:noinline
 func (p places) toPointerTo(m *filemap.Map, n int, salt uint64) error {
 	for x := uint64(firstState); n > 0; n-- {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place := x >> 32 & p.mask
 		word, err := filemap.PointerTo[uint64](m, int64(place*8))
 		if err != nil {
@@ -226,7 +229,7 @@ func (p places) toPointerTo(m *filemap.Map, n int, salt uint64) error {
 
 func (p places) sumOf(word func(place uint64) uint64, n int) (sum uint64) {
 	for x := uint64(firstState); n > 0; n-- {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		sum += word(x >> 32 & p.mask)
 	}
 	return sum
@@ -236,7 +239,7 @@ func (p places) sumOf(word func(place uint64) uint64, n int) (sum uint64) {
 func (p places) firstWithout(words []uint64, salt uint64, n int) int {
 	x := uint64(firstState)
 	for i := range n {
-		x = x*p.multiplier + p.increase
+		x = nextState(x)
 		place := x >> 32 & p.mask
 		if words[place] != place^salt {
 			return i
