@@ -68,5 +68,6 @@
 //     the file to be that short until it asks for the size again; the rest of the
 //     page reads as zeros. Of a file opened direct it is a short read(2) and no more.
 //   - After truncate the kernel is told: its pages beyond the new end are gone, and
-//     mappings of them fault.
+//     mappings of them fault. Of "after 5 reads" the fifth still finds its bytes,
+//     but the kernel may know of the new size before it has handed them out.
 package faultfs

@@ -267,10 +267,11 @@ func TestShort(t *testing.T) {
 func TestTruncate(t *testing.T) {
 	f, content := ready(t, 8*page, "truncate data 10000 after 2 reads")
 	file := openData(t, f, os.O_RDONLY)
-	for i := range int64(2) {
-		if err := readPage(t, file, content, (7-i)*page); err != nil {
-			t.Error(err)
-		}
+	if err := readPage(t, file, content, 7*page); err != nil {
+		t.Error(err)
+	}
+	if err := readPage(t, file, content, 6*page); err != nil && err != io.EOF {
+		t.Error(err)
 	}
 	wait(t, f, func(c faultfs.Counts) bool { return c.Truncated == 1 })
 	if st, err := file.Stat(); err != nil || st.Size() != 10_000 {

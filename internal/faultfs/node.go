@@ -214,8 +214,9 @@ func (n *node) Fsync(_ context.Context, h fusefs.FileHandle, _ uint32) syscall.E
 	return fusefs.ToErrno(n.volume.store.syncDir(n.name()))
 }
 
-// truncateAfter does the truncations that a request has set off: after its
-// answer, since the kernel keeps the pages of the request locked until then.
+// truncateAfter does the truncations that a request has set off. The kernel is
+// told by somebody else, since it keeps the pages of the request locked until
+// that is answered.
 func (v *volume) truncateAfter(met fate) {
 	for _, r := range met.truncate {
 		if err := v.store.truncate(r.File, r.Bytes); err == nil {
