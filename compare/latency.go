@@ -41,3 +41,21 @@ var clockCost = sync.OnceValue(func() float64 {
 	}
 	return float64(least)
 })
+
+// clockStep is the least by which the clock is seen to advance: tens of
+// nanoseconds, or on some systems a good part of a millisecond.
+var clockStep = sync.OnceValue(func() time.Duration {
+	least := time.Hour
+	for range 10 {
+		began := time.Now()
+		step := time.Duration(0)
+		for step == 0 {
+			step = time.Since(began)
+		}
+		least = min(least, step)
+	}
+	return least
+})
+
+// clockTellsLatency: whether single operations can be timed at all.
+func clockTellsLatency() bool { return clockStep() < time.Microsecond }

@@ -61,10 +61,12 @@ func checkResults(t *testing.T, r *Report, contenders int) {
 		if !result.Verified || result.Outcome != "ok" || result.Runs < 3 || len(result.SamplesNs) != result.Runs {
 			t.Errorf("%s: verified %v, outcome %q, %d runs, %d samples", result.Contender, result.Verified, result.Outcome, result.Runs, len(result.SamplesNs))
 		}
-		if result.LowNs > result.MedianNs || result.MedianNs > result.HighNs || result.MedianNs <= 0 {
+		// Wine's clock may stand still for longer than a sample.
+		timed := result.MedianNs > 0 || os.Getenv("FILEMAP_EMULATOR") == "wine"
+		if result.LowNs > result.MedianNs || result.MedianNs > result.HighNs || !timed {
 			t.Errorf("%s: the median %v is not between %v and %v", result.Contender, result.MedianNs, result.LowNs, result.HighNs)
 		}
-		if Pattern(r.Settings.Pattern).random() != (result.P50Ns != nil) {
+		if clockTellsLatency() && Pattern(r.Settings.Pattern).random() != (result.P50Ns != nil) {
 			t.Errorf("%s: p50 %v", result.Contender, result.P50Ns)
 		}
 		if result.Family == FamilyMapping && *result.CopiedBytes != 0 {

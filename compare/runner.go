@@ -105,6 +105,7 @@ const (
 	shortestSample  = time.Millisecond
 	longestSample   = 50 * time.Millisecond
 	sampleRandom    = 4 * time.Millisecond // verifying takes longer than running
+	clockSteps      = 20                   // a sample is to be as long: 5 % is the clock's
 	runsEnough      = 3                    // when time is long over
 	overtimeFactor  = 3
 	overtimeAtLeast = 10 * time.Second // no budget is so small that three rounds may not take this long
@@ -177,6 +178,7 @@ func (r *runner) warmUp(ctx context.Context) (err error) {
 	if r.options.Pattern.random() {
 		aim = min(aim, sampleRandom)
 	}
+	aim = max(aim, clockSteps*clockStep())
 	for _, e := range r.entries {
 		if e.advice != nil {
 			e.failed = supported(r.job, e.advice...)

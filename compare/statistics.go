@@ -2,6 +2,7 @@ package compare
 
 import (
 	"errors"
+	"fmt"
 	"math"
 	"slices"
 
@@ -102,7 +103,7 @@ func (r *runner) result(e *entry, baseline []float64) Result {
 	if e != r.entries[0] {
 		out.Significant, out.PValue = differ(baseline, out.SamplesNs)
 	}
-	if r.job.pattern.random() && len(e.latencies) > 0 {
+	if r.job.pattern.random() && len(e.latencies) > 0 && clockTellsLatency() {
 		p50, p99 := quantile(e.latencies, 0.5), quantile(e.latencies, 0.99)
 		out.P50Ns, out.P99Ns = &p50, &p99
 	}
@@ -157,6 +158,10 @@ func (r *runner) reasons(e *entry, out *Result) {
 // withheld lists what this system did not tell.
 func (r *runner) withheld() []Withheld {
 	list := r.meter.withheld()
+	if r.job.pattern.random() && !clockTellsLatency() {
+		reason := fmt.Sprintf("the clock advances by %v at a time, which is longer than an operation", clockStep())
+		list = append(list, Withheld{"results[].p50_ns", reason}, Withheld{"results[].p99_ns", reason})
+	}
 	for _, e := range r.entries {
 		if e.unknown != nil {
 			return append(list, Withheld{"results[].cold_checked", e.unknown.Error()})

@@ -1,4 +1,4 @@
-//go:build !linux && !plan9 && !wasip1
+//go:build !linux && !js && !plan9 && !wasip1
 
 package main
 
