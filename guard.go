@@ -139,10 +139,13 @@ func (m *Map) busTrouble(off int64, load error) error {
 	if err := m.file.SpaceTrouble(m.offset + off); err != nil {
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}
-	if load == nil {
+	switch {
+	case load != nil:
+		return ErrIO
+	case sys.ProbeTells:
 		return ErrNoSpace
 	}
-	return ErrIO
+	return ErrReadOnly
 }
 
 // fileTrouble asks the file itself: its size, then the byte.

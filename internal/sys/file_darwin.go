@@ -60,3 +60,10 @@ func (f File) Sync() error {
 	}
 	return err
 }
+
+// spaceLeft is how many blocks an ordinary user may still have (fstatfs(2)).
+func (f File) spaceLeft() (int64, error) {
+	var st unix.Statfs_t
+	err := unix.Fstatfs(f.fd(), &st)
+	return int64(st.Bavail), err
+}

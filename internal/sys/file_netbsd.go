@@ -41,3 +41,10 @@ func errnoOrNil(errno unix.Errno) error {
 	}
 	return errno
 }
+
+// spaceLeft is how many blocks an ordinary user may still have (fstatvfs(2)).
+func (f File) spaceLeft() (int64, error) {
+	var st unix.Statvfs_t
+	err := unix.Fstatvfs(f.fd(), &st)
+	return int64(st.Bavail), err
+}

@@ -27,3 +27,10 @@ func adviceCode(a Advice) (int, bool) {
 // ResidencyKnown tells whether [Region.Resident] is told the truth: mincore(2)
 // asks the page cache for anyone.
 func (f File) ResidencyKnown() bool { return true }
+
+// spaceLeft is how many blocks an ordinary user may still have (fstatfs(2)).
+func (f File) spaceLeft() (int64, error) {
+	var st unix.Statfs_t
+	err := unix.Fstatfs(f.fd(), &st)
+	return int64(st.Bavail), err
+}

@@ -84,6 +84,10 @@ func (f File) owned() bool {
 	return int(st.Uid) == unix.Geteuid() || unix.Geteuid() == 0
 }
 
+// ProbeTells tells whether [Region.Probe] of a store knows a page that cannot be
+// provided from one that may only be read.
+const ProbeTells = true
+
 // Probe asks the kernel to do what a load (or, with write, a store) at off would
 // do, without raising a signal: MADV_POPULATE_READ or _WRITE of its page. A nil
 // error says that the access would work now.

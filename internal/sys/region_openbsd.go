@@ -26,3 +26,10 @@ func (r Region) Resident(int, []PageStatus) error { return unsupported("residenc
 // ResidencyKnown tells whether [Region.Resident] is told the truth. It leaves it
 // to Resident to say that there is none.
 func (f File) ResidencyKnown() bool { return true }
+
+// spaceLeft is how many blocks an ordinary user may still have (fstatfs(2)).
+func (f File) spaceLeft() (int64, error) {
+	var st unix.Statfs_t
+	err := unix.Fstatfs(f.fd(), &st)
+	return int64(st.F_bavail), err
+}

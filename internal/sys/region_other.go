@@ -149,5 +149,9 @@ func (r Region) Resident(_ int, status []PageStatus) error {
 	return nil
 }
 
+// ProbeTells tells whether [Region.Probe] of a store knows a page that cannot be
+// provided from one that may only be read.
+const ProbeTells = true
+
 // Probe finds nothing wrong: memory of one's own does not fail.
 func (r Region) Probe(int, bool) error { return nil }

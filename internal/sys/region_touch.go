@@ -11,6 +11,10 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// ProbeTells tells whether [Region.Probe] of a store knows a page that cannot be
+// provided from one that may only be read.
+const ProbeTells = false
+
 // UnknownAdvice tells whether err is how this kernel says that it does not know
 // an advice that newer ones do.
 func UnknownAdvice(err error) bool { return errors.Is(err, unix.EINVAL) }

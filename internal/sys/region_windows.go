@@ -418,6 +418,10 @@ func (r Region) Resident(off int, status []PageStatus) error {
 	return nil
 }
 
+// ProbeTells tells whether [Region.Probe] of a store knows a page that cannot be
+// provided from one that may only be read.
+const ProbeTells = true
+
 // Probe finds out whether a load (or, with write, a store) at off would work,
 // without an exception: VirtualQuery for what the page allows, then
 // ReadProcessMemory on ourselves for whether it can be had. A nil error says
