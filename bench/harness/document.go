@@ -78,13 +78,20 @@ func primary(racers []*racer) *racer {
 	return nil
 }
 
-// ratioToBest is the smallest ratio, which is the one to the best contender.
+// ratioToBest is the ratio to the contender of that role with the best median.
 func (d *Document) ratioToBest(role Role) *float64 {
-	var best *float64
-	for _, r := range d.Results {
-		if r.Role == role && r.ratio != nil && (best == nil || r.ratio.median < *best) {
-			best = &r.ratio.median
+	var best *Result
+	for i := range d.Results {
+		r := &d.Results[i]
+		if r.Role != role || r.ratio == nil {
+			continue
+		}
+		if best == nil || (*r.Median < *best.Median) == (d.Better == Lower) {
+			best = r
 		}
 	}
-	return best
+	if best == nil {
+		return nil
+	}
+	return &best.ratio.median
 }
