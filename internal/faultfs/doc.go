@@ -60,6 +60,8 @@
 //   - The kernel asks twice for a page that it does not get, be it for read(2),
 //     for a fault or for MADV_POPULATE_READ; for mlock(2), again and again for
 //     good. An error of one time is therefore seen by nobody.
+//     The second request of a fault, or of MADV_POPULATE_READ, is made with the
+//     lock of the address space held: mmap(2) waits for as long as it is held.
 //   - Stores and write(2) differ: a store through a mapping reaches the file
 //     system when its page is written back, so that its error is msync's; write(2)
 //     is passed on at once. A full file system can therefore not fail a store, as
