@@ -3,6 +3,7 @@ package compare
 import (
 	"context"
 	"errors"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"time"
@@ -98,12 +99,14 @@ func (e *entry) drop() error {
 	return err
 }
 
-// How many samples are aimed at, and in which bounds one may be long.
+// How many samples are aimed at, and in which bounds one may be long. Many short
+// ones: where other programs want the processors, a sample shorter than the
+// scheduler's slices has a chance not to be interrupted, and the median shows it.
 const (
-	roundsAimed     = 40
+	roundsAimed     = 200
 	roundsMax       = 400
 	shortestSample  = time.Millisecond
-	longestSample   = 50 * time.Millisecond
+	longestSample   = 10 * time.Millisecond
 	sampleRandom    = 4 * time.Millisecond // verifying takes longer than running
 	clockSteps      = 20                   // a sample is to be as long: 5 % is the clock's
 	runsEnough      = 3                    // when time is long over
@@ -191,23 +194,35 @@ func (r *runner) warmUp(ctx context.Context) (err error) {
 	return nil
 }
 
-// growthMax bounds by how much a sample grows at once: the first runs are the
-// slowest, and a coarse clock may say that they took no time.
-const growthMax = 16
+// Bounds of how a sample grows: at once, since the first runs are the slowest and
+// a coarse clock may say that they took no time; and in all, should the clock
+// stand still.
+const (
+	growthMax    = 16
+	perSampleMax = 1 << 20
+)
 
-// calibrate takes samples of more and more runs until one is as long as aimed at.
+// calibrate takes samples of more and more runs until one is as long as aimed at,
+// by the quickest seen. All contenders' samples must come out equally long: on a
+// busy machine a short one has a better chance not to be interrupted.
 // A cold file is cold for one run only.
 func (r *runner) calibrate(ctx context.Context, e *entry, aim time.Duration) error {
+	least := math.Inf(1)
 	for tries := 0; ; tries++ {
 		if err := r.take(ctx, e, false); err != nil || e.failed != nil || len(e.samples) == 0 {
 			return err
 		}
-		took := e.samples[len(e.samples)-1].ns * float64(e.perSample)
-		growth := min(growthMax, int(float64(aim)/max(took, 1)))
-		if r.options.State == Cold || growth < 2 && tries > 0 {
+		if r.options.State == Cold {
 			return nil
 		}
-		e.perSample *= max(1, growth)
+		least = min(least, e.samples[len(e.samples)-1].ns)
+		fitting := int(min(float64(aim)/max(least, 1), perSampleMax))
+		grown := max(1, min(fitting, growthMax*e.perSample))
+		enough := grown <= e.perSample*3/2
+		e.perSample = grown
+		if enough && tries > 0 {
+			return nil
+		}
 	}
 }
 
