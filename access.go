@@ -20,7 +20,7 @@ func (m *Map) View(off, n int64, f func(b []byte) error) error {
 		}
 		return f(b)
 	}
-	return m.access(off, n, f)
+	return m.access("view", off, n, f)
 }
 
 // Update calls f with the n bytes from off to change them; n may be [ToEnd]. It
@@ -37,12 +37,12 @@ func (m *Map) Update(off, n int64, f func(b []byte) error) error {
 	if m.backing == Read {
 		return m.updateFile(off, n, f)
 	}
-	return m.access(off, n, f)
+	return m.access("update", off, n, f)
 }
 
-func (m *Map) access(off, n int64, f func(b []byte) error) error {
+func (m *Map) access(op string, off, n int64, f func(b []byte) error) error {
 	if n > 0 && !m.resident(off, n) {
-		if err := m.load(off, n); err != nil {
+		if _, err := m.loaded(op, off, n, m.load(off, n)); err != nil {
 			return err
 		}
 	}

@@ -34,12 +34,6 @@ func init() {
 // fails; nothing here is measured.
 const patience = 30 * time.Second
 
-// awaitsFix leaves out what the library does not do yet: Lock of a page that
-// cannot be read never returns, Populate of an Unmapped Map succeeds on one, a
-// load of a ReadOnly Map that failed for a moment is called a store, and ReadAt
-// and WriteAt fault on a page that they could not load.
-const awaitsFix = true
-
 // disk is a faulty file system with one file, "data".
 type disk struct {
 	*faultfs.FS
@@ -208,9 +202,6 @@ func TestDiskError(t *testing.T) {
 		{"unmapped", []filemap.Option{filemap.Unmapped}, [][]access{reads}},
 	} {
 		for _, use := range slices.Concat(kind.uses...) {
-			if awaitsFix && (use.name == "Lock" || kind.name+use.name == "unmappedPopulate") {
-				continue
-			}
 			for _, begin := range []int64{0, 100} {
 				t.Run(fmt.Sprintf("%s/%s/%d", kind.name, use.name, begin), func(t *testing.T) {
 					d.play(fmt.Sprintf("read data[%d,%d) error EIO", 5*page, 6*page))
@@ -271,9 +262,6 @@ func TestDiskErrorOfWholeFile(t *testing.T) {
 			t.Errorf("no EIO in %v", err)
 		}
 		for _, flag := range []filemap.Flag{filemap.Populated, filemap.Locked} {
-			if awaitsFix && flag == filemap.Locked {
-				continue
-			}
 			m, err := filemap.Open(d.Path("data"), flag)
 			wantFault(t, err, filemap.ErrIO, 5*page)
 			if m != nil {
@@ -287,9 +275,6 @@ func TestDiskErrorOfWholeFile(t *testing.T) {
 // TestTransientDiskError: what failed works when it is tried again, and the
 // errors until then say that it may.
 func TestTransientDiskError(t *testing.T) {
-	if awaitsFix {
-		return
-	}
 	page := int64(filemap.PageBytes())
 	d := newDisk(t, int(8*page))
 	for _, option := range []filemap.Option{filemap.ReadOnly, filemap.ReadWrite, filemap.Private, filemap.Unmapped} {
@@ -500,9 +485,6 @@ func TestCutOffMeanwhile(t *testing.T) {
 	page := int64(filemap.PageBytes())
 	d := newDisk(t, int(64*page))
 	for _, use := range slices.Concat(reads, bare) {
-		if awaitsFix && use.name == "Lock" {
-			continue
-		}
 		t.Run(use.name, func(t *testing.T) {
 			if err := os.WriteFile(d.Backing("data"), d.content, 0o600); err != nil {
 				t.Fatal(err)
@@ -709,9 +691,6 @@ func TestDiskGone(t *testing.T) {
 	}
 	wantFault(t, <-done, filemap.ErrIO, 3*page)
 	for _, use := range slices.Concat(reads, writes, bare) {
-		if awaitsFix && use.name == "Lock" {
-			continue
-		}
 		t.Run(use.name, func(t *testing.T) {
 			wantError(t, second(use.run(m, 4*page, page)), filemap.ErrIO)
 		})
@@ -732,9 +711,6 @@ func TestDiskGone(t *testing.T) {
 // lock of the address space, so that the Go runtime waits too if it maps memory
 // just then, and no library can help that.
 func TestOthersGoOnWhileDiskFails(t *testing.T) {
-	if awaitsFix {
-		return
-	}
 	page := int64(filemap.PageBytes())
 	d := newDisk(t, int(16*page))
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))

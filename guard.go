@@ -99,19 +99,19 @@ func (m *Map) faultError(op string, r any) error {
 	// Some processors report only the page: that may begin before our bytes do.
 	at := max(int(fault.Addr()-m.region.Addr()), m.begin)
 	off := min(int64(at-m.begin), m.size-1)
-	return m.fail(op, off, 1, m.why(off))
+	return m.fail(op, off, 1, m.why(op, off))
 }
 
 // why finds out what is wrong with the page of the byte at off.
-func (m *Map) why(off int64) error {
+func (m *Map) why(op string, off int64) error {
 	m.mu.RLock()
 	defer m.mu.RUnlock()
-	return m.whyLocked(off)
+	return m.whyLocked(op, off)
 }
 
 // whyLocked asks the file for its size and the byte, then the kernel whether a
 // load and a store would work now.
-func (m *Map) whyLocked(off int64) error {
+func (m *Map) whyLocked(op string, off int64) error {
 	if m.closed.Load() {
 		return ErrClosed
 	}
@@ -124,8 +124,11 @@ func (m *Map) whyLocked(off int64) error {
 	switch {
 	case errors.Is(load, sys.ErrBus), errors.Is(store, sys.ErrBus):
 		return m.busTrouble(off, load)
+	case op != "guard" && op != "write" && op != "store": // loads
+		return ErrFault
 	case m.mode == ReadOnly, errors.Is(store, sys.ErrProtected):
-		return ErrReadOnly
+		// A store does not work; a load that did not does now.
+		return fmt.Errorf("%w; if it was a load, %w", ErrReadOnly, ErrFault)
 	}
 	return ErrFault
 }
@@ -174,5 +177,5 @@ func (m *Map) explainAddress(op string, off int64, err error) error {
 	if !sys.IsBadAddress(err) || off >= m.Len() {
 		return err
 	}
-	return m.fail(op, off, 1, fmt.Errorf("%w (%w)", m.why(off), err))
+	return m.fail(op, off, 1, fmt.Errorf("%w (%w)", m.why(op, off), err))
 }

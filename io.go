@@ -44,12 +44,15 @@ func (m *Map) read(op string, p []byte, off int64) (int, error) {
 	}
 	if len(p) > 0 && !m.resident(off, int64(len(p))) {
 		done, err := m.readUnknown(p, off)
-		if err != nil {
-			return 0, err
-		}
 		if done {
 			return len(p), nil
 		}
+		there, err := m.loaded(op, off, int64(len(p)), err)
+		n, again := m.transfer(op, p[:there], m.data[off:], off)
+		if again != nil {
+			err = again
+		}
+		return n, err
 	}
 	return m.transfer(op, p, m.data[off:], off)
 }
@@ -87,7 +90,12 @@ func (m *Map) write(op string, p []byte, off int64) (int, error) {
 		return m.writeFile(op, p, off)
 	}
 	if n := int64(len(p)); n > 0 && !m.resident(off, n) {
-		_ = m.load(off, n) // what fails here fails below, with its page
+		there, err := m.loaded(op, off, n, m.load(off, n))
+		n, again := m.transfer(op, m.data[off:], p[:there], off)
+		if again != nil {
+			err = again
+		}
+		return n, err
 	}
 	return m.transfer(op, m.data[off:], p, off)
 }

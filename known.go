@@ -128,9 +128,12 @@ func (m *Map) load(off, n int64) error {
 			return err
 		}
 	}
-	first := (m.begin + int(off)) / sys.PageSize
-	m.known.learn(first, (m.begin+int(off+n-1))/sys.PageSize)
 	return nil
+}
+
+// learn notes that the pages of [off, off+n) have been populated.
+func (m *Map) learn(off, n int64) {
+	m.known.learn((m.begin+int(off))/sys.PageSize, (m.begin+int(off+n-1))/sys.PageSize)
 }
 
 // readUnknown fills p from off, which lies inside the mapping, when its pages may
@@ -152,11 +155,28 @@ func (m *Map) readUnknown(p []byte, off int64) (done bool, err error) {
 	if errors.Is(err, sys.ErrWouldWait) {
 		m.known.wasCold()
 		n, err = m.file.ReadAt(p, m.offset+off)
-		m.leave()
-		return n == len(p) && err == nil, nil // a failure is looked into by the copy
+		if n == len(p) && err == nil {
+			m.leave()
+			return true, nil
+		}
+		n = 0 // load finds out which page it is, and why
 	}
 	m.leave()
-	// A page that cannot be had is the copy's to report, with its address.
-	_ = m.load(off, int64(len(p)))
+	if err := m.load(off, int64(len(p))); err != nil {
+		return false, err
+	}
 	return n == len(p) && err == nil, nil
+}
+
+// loaded returns how many of the n bytes at off, which load was to bring into
+// memory, can be touched after its error err, and that error as op's. To touch
+// the rest would mean to wait for a failing disk with the processor.
+func (m *Map) loaded(op string, off, n int64, err error) (int64, error) {
+	var fault *Error
+	if err == nil || errors.Is(err, ErrFault) || !errors.As(err, &fault) {
+		return n, nil // what is wrong with it, if anything, is the copy's to find
+	}
+	said := *fault
+	said.Op = op
+	return max(0, min(fault.Offset-m.offset-off, n)), &said
 }

@@ -1,6 +1,7 @@
 package filemap
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -15,7 +16,13 @@ import (
 // mappings.
 func (m *Map) Lock(off, n int64) error {
 	return m.onPages("lock", off, n, func(begin, length int) error {
-		err := m.region.Lock(begin, length)
+		// mlock(2) asks for a page that cannot be read again and again, for good
+		// (Linux's __mm_populate), so it is not what finds that out.
+		err := m.region.Advise(sys.PopulateRead, begin, length)
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) && !sys.UnknownAdvice(err) {
+			return err
+		}
+		err = m.region.Lock(begin, length)
 		if sys.IsLockLimit(err) {
 			err = fmt.Errorf("%w (more than this process may lock: raise RLIMIT_MEMLOCK, ulimit -l)", err)
 		}

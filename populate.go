@@ -46,8 +46,16 @@ func (m *Map) Populate(ctx context.Context, off, n int64, progress func(done int
 
 func (m *Map) populatePart(off, n int64) error {
 	if m.backing == Read {
-		return m.populateByReading(off, n)
+		return m.readAll(off, n)
 	}
+	err := m.populateMapped(off, n)
+	if err == nil && sys.Mapped {
+		m.learn(off, n)
+	}
+	return err
+}
+
+func (m *Map) populateMapped(off, n int64) error {
 	err := m.onPages("populate", off, n, func(begin, length int) error {
 		return m.region.Advise(sys.PopulateRead, begin, length)
 	})
@@ -72,14 +80,21 @@ func (m *Map) populateByReading(off, n int64) error {
 		}
 	}
 	m.leave()
-	if m.backing == Read {
-		_, err := m.readFile("populate", make([]byte, 1), off+n-1)
-		return err
-	}
 	page := int64(sys.PageSize)
 	for at := off; at < off+n; at += page - (m.offset+at)%page {
 		var b [1]byte // not Load, which would populate the page first
 		if err := m.copyGuarded("populate", b[:], m.data[at:]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readAll reads [off, off+n) of a Map whose Backing is Read into the page cache.
+func (m *Map) readAll(off, n int64) error {
+	scratch := make([]byte, min(n, 256<<10))
+	for done := int64(0); done < n; done += int64(len(scratch)) {
+		if _, err := m.readFile("populate", scratch[:min(n-done, int64(len(scratch)))], off+done); err != nil {
 			return err
 		}
 	}
@@ -97,10 +112,10 @@ func (m *Map) pagesError(op string, off, n int64, err error) error {
 	if !found && m.mode != ReadOnly {
 		at, found = m.firstBad(off, n, true)
 	}
-	if !found {
-		return m.fail(op, off, n, err)
+	if !found { // it can be had by now
+		return m.fail(op, off, n, fmt.Errorf("%w: %w", ErrFault, err))
 	}
-	return m.fail(op, at, 1, fmt.Errorf("%w: %w", m.whyLocked(at), err))
+	return m.fail(op, at, 1, fmt.Errorf("%w: %w", m.whyLocked(op, at), err))
 }
 
 // firstBad finds the first page of [off, off+n) where a load, or a store, faults.

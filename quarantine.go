@@ -21,8 +21,8 @@ import (
 //  2. more than a bounded number of regions or bytes is waiting, which catches
 //     stale slices for as long as the bound lets it.
 //
-// Regions that touch are one mapping to the kernel, so waiting ones cost
-// addresses and 32 bytes each, and next to none of vm.max_map_count.
+// A waiting region costs addresses and 32 bytes, and one of vm.max_map_count
+// unless it touches another: the kernel makes one mapping of those.
 //
 // Lock order: Map.mu, then quarantine.mu.
 type quarantine struct {
@@ -45,7 +45,7 @@ var retired = newQuarantine()
 // none has come by itself: addresses in a 32-bit space, entries in a large one.
 const (
 	forceBytes   = 1 << (28 + 18*(bits.UintSize/64)) // 256 MiB; 64 TiB
-	forceRegions = 1 << 20
+	forceRegions = 1 << 15                           // half of vm.max_map_count as it comes
 )
 
 func newQuarantine() *quarantine {
