@@ -72,10 +72,25 @@ func wordAt(place uint64) uint64 {
 	return place ^ place>>27
 }
 
+func (f hotFile) loadArray() func(path string) (*loading, error) {
+	if f.bits == 18 {
+		return loadArray[[1 << 15]uint64]
+	}
+	return loadArray[[1 << 25]uint64]
+}
+
+func (f hotFile) storeArray() func(path string) (*storing, error) {
+	if f.bits == 18 {
+		return storeArray[[1 << 15]uint64]
+	}
+	return storeArray[[1 << 25]uint64]
+}
+
 func (f hotFile) loaders() []harness.Contender {
 	p := f.places()
 	all := []harness.Contender{
 		f.loader("filemap SliceOf", harness.Ours, p.loadSliceOf),
+		f.loader("filemap array", harness.Ours, f.loadArray()),
 		f.loader("filemap Bytes", harness.Ours, p.loadBytes(&contender.Filemap)),
 	}
 	for _, library := range contender.Peers() {
@@ -94,6 +109,7 @@ func (f hotFile) storers() []harness.Contender {
 	p := f.places()
 	all := []harness.Contender{
 		f.storer("filemap SliceOf", harness.Ours, p.storeSliceOf),
+		f.storer("filemap array", harness.Ours, f.storeArray()),
 		f.storer("filemap Bytes", harness.Ours, p.storeBytes(&contender.Filemap)),
 	}
 	for _, library := range contender.Peers() {

@@ -62,6 +62,27 @@ func (p places) overWords(words []uint64, n int) (sum uint64) {
 	return sum
 }
 
+// words is a file's words as an array: with its length known, no index that is
+// masked with it needs a check.
+type words interface {
+	[1 << 15]uint64 | [1 << 25]uint64
+}
+
+//go:noinline
+func overArray[A words](a *A, n int) (sum uint64) {
+	for x := uint64(firstState); n > 0; n -= 4 {
+		x = nextState(x)
+		sum += (*a)[x>>32&uint64(len(*a)-1)]
+		x = nextState(x)
+		sum += (*a)[x>>32&uint64(len(*a)-1)]
+		x = nextState(x)
+		sum += (*a)[x>>32&uint64(len(*a)-1)]
+		x = nextState(x)
+		sum += (*a)[x>>32&uint64(len(*a)-1)]
+	}
+	return sum
+}
+
 //go:noinline
 func (p places) overBytes(b []byte, n int) (sum uint64) {
 	for x := uint64(firstState); n > 0; n -= 4 {
@@ -146,6 +167,24 @@ func (p places) toWords(words []uint64, n int, salt uint64) {
 		x = nextState(x)
 		place = x >> 32 & p.mask
 		words[place] = place ^ salt
+	}
+}
+
+//go:noinline
+func toArray[A words](a *A, n int, salt uint64) {
+	for x := uint64(firstState); n > 0; n -= 4 {
+		x = nextState(x)
+		place := x >> 32 & uint64(len(*a)-1)
+		(*a)[place] = place ^ salt
+		x = nextState(x)
+		place = x >> 32 & uint64(len(*a)-1)
+		(*a)[place] = place ^ salt
+		x = nextState(x)
+		place = x >> 32 & uint64(len(*a)-1)
+		(*a)[place] = place ^ salt
+		x = nextState(x)
+		place = x >> 32 & uint64(len(*a)-1)
+		(*a)[place] = place ^ salt
 	}
 }
 
@@ -262,6 +301,18 @@ func (p places) loadSliceOf(path string) (*loading, error) {
 	return &loading{func(n int) (uint64, error) { return p.overWords(words, n), nil }, m.Close}, nil
 }
 
+func loadArray[A words](path string) (*loading, error) {
+	m, err := filemap.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	array, err := filemap.PointerTo[A](m, 0)
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return &loading{func(n int) (uint64, error) { return overArray(array, n), nil }, m.Close}, nil
+}
+
 func (p places) loadLoad(path string) (*loading, error) {
 	m, err := filemap.Open(path)
 	if err != nil {
@@ -317,6 +368,18 @@ func (p places) storeSliceOf(path string) (*storing, error) {
 		return nil, errors.Join(err, m.Close())
 	}
 	return &storing{func(n int, salt uint64) error { p.toWords(words, n, salt); return nil }, m.Close}, nil
+}
+
+func storeArray[A words](path string) (*storing, error) {
+	m, err := filemap.Open(path, filemap.ReadWrite)
+	if err != nil {
+		return nil, err
+	}
+	array, err := filemap.PointerTo[A](m, 0)
+	if err != nil {
+		return nil, errors.Join(err, m.Close())
+	}
+	return &storing{func(n int, salt uint64) error { toArray(array, n, salt); return nil }, m.Close}, nil
 }
 
 func (p places) storeStore(path string) (*storing, error) {
