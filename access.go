@@ -1,5 +1,7 @@
 package filemap
 
+import "github.com/filemap-go/filemap/internal/sys"
+
 // View calls f with the n bytes from off; n may be [ToEnd]. The bytes are there
 // when f runs: what is not in memory is loaded before, inside system calls, so
 // that the goroutine waits and not the scheduler's processor with it. A page
@@ -42,7 +44,7 @@ func (m *Map) Update(off, n int64, f func(b []byte) error) error {
 
 func (m *Map) access(op string, off, n int64, f func(b []byte) error) error {
 	if n > 0 && !m.resident(off, n) {
-		if _, err := m.loaded(op, off, n, m.load(off, n)); err != nil {
+		if _, err := m.loaded(op, off, n, m.load(sys.PopulateRead, off, n)); err != nil {
 			return err
 		}
 	}

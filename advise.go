@@ -57,7 +57,7 @@ const (
 	// DoFork undoes DontFork. MADV_DOFORK, Linux.
 	DoFork = Advice(sys.DoFork)
 	// DontDump keeps the range out of core dumps. MADV_DONTDUMP, Linux;
-	// MADV_NOCORE, FreeBSD.
+	// MADV_NOCORE, FreeBSD and DragonFly.
 	DontDump = Advice(sys.DontDump)
 	// DoDump undoes DontDump. MADV_DODUMP, Linux; MADV_CORE, FreeBSD.
 	DoDump = Advice(sys.DoDump)
@@ -133,6 +133,9 @@ func (m *Map) AdviseDestructive(a DestructiveAdvice, off, n int64) error {
 	}
 	if err := m.wholePages(op, off, n); err != nil {
 		return err
+	}
+	if m.path != anonymousPath && (a == Free || a == WipeOnFork || a == KeepOnFork) {
+		return m.fail(op, off, n, fmt.Errorf("%w: it is for anonymous memory", ErrOption))
 	}
 	if a == Remove {
 		if m.mode != ReadWrite {

@@ -2,6 +2,8 @@ package filemap
 
 import (
 	"io"
+
+	"github.com/filemap-go/filemap/internal/sys"
 )
 
 var (
@@ -90,7 +92,7 @@ func (m *Map) write(op string, p []byte, off int64) (int, error) {
 		return m.writeFile(op, p, off)
 	}
 	if n := int64(len(p)); n > 0 && !m.resident(off, n) {
-		there, err := m.loaded(op, off, n, m.load(off, n))
+		there, err := m.loaded(op, off, n, m.load(sys.PopulateWrite, off, n))
 		n, again := m.transfer(op, m.data[off:], p[:there], off)
 		if again != nil {
 			err = again

@@ -121,10 +121,12 @@ func (m *Map) gone(off int64) bool {
 	return errors.Is(err, sys.ErrWouldWait)
 }
 
-// load brings the n bytes at off into memory and maps them, inside system calls.
-func (m *Map) load(off, n int64) error {
+// load brings the n bytes at off into memory and maps them, inside system calls:
+// for loads, or for stores, which then find their pages dirty, or copied where the
+// mapping is private.
+func (m *Map) load(how sys.Advice, off, n int64) error {
 	for done := int64(0); done < n; done += populateBytes {
-		if err := m.populatePart(off+done, min(n-done, populateBytes)); err != nil {
+		if err := m.populatePart(how, off+done, min(n-done, populateBytes)); err != nil {
 			return err
 		}
 	}
@@ -162,7 +164,7 @@ func (m *Map) readUnknown(p []byte, off int64) (done bool, err error) {
 		n = 0 // load finds out which page it is, and why
 	}
 	m.leave()
-	if err := m.load(off, int64(len(p))); err != nil {
+	if err := m.load(sys.PopulateRead, off, int64(len(p))); err != nil {
 		return false, err
 	}
 	return n == len(p) && err == nil, nil

@@ -10,6 +10,8 @@ import (
 	"unsafe"
 
 	"golang.org/x/sys/unix"
+
+	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // faultCounter counts the major faults that this thread takes in its own code,
@@ -138,22 +140,22 @@ func TestKnownPages(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer m.Close()
-	p := make([]byte, 100)
+	p, page := make([]byte, 100), 50_000/sys.PageSize
 	for range 2 {
 		if _, err := m.ReadAt(p, 50_000); err != nil {
 			t.Fatal(err)
 		}
 	}
-	if !m.known.has(50_000/4096, 50_000/4096) {
+	if !m.known.has(page, page) {
 		t.Error("not known after two reads")
 	}
 	if err := m.AdviseDestructive(DontNeed, 0, ToEnd); err != nil { // so that it can be evicted
 		t.Fatal(err)
 	}
-	if m.known.has(50_000/4096, 50_000/4096) {
+	if m.known.has(page, page) {
 		t.Error("still known after DontNeed")
 	}
-	m.known.learn(0, 255)
+	m.known.learn(0, len(m.data)/sys.PageSize-1)
 	evict()
 	for range 100_000 {
 		if m.resident(50_000, 1) == false {

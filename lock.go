@@ -24,7 +24,7 @@ func (m *Map) Lock(off, n int64) error {
 		}
 		err = m.region.Lock(begin, length)
 		if sys.IsLockLimit(err) {
-			err = fmt.Errorf("%w (more than this process may lock: raise RLIMIT_MEMLOCK, ulimit -l)", err)
+			err = fmt.Errorf("%w (more than this process may lock: raise the limit, RLIMIT_MEMLOCK (ulimit -l) or on Windows the minimum working set)", err)
 		}
 		return err
 	})

@@ -78,6 +78,7 @@ func TestDestructiveAdvice(t *testing.T) {
 		wantError(t, m.AdviseDestructive(filemap.DontNeed, 0, page-1), filemap.ErrAlignment)
 		wantError(t, m.AdviseDestructive(filemap.Remove, 0, filemap.ToEnd), filemap.ErrAlignment)
 		wantError(t, m.AdviseDestructive(filemap.Remove, 0, 5*page), filemap.ErrBounds)
+		wantError(t, m.AdviseDestructive(filemap.Free, 0, page), filemap.ErrOption)
 	})
 	t.Run("Remove", func(t *testing.T) {
 		m := open(t, writeFile(t, content), filemap.ReadWrite)

@@ -33,7 +33,7 @@ func (m *Map) Populate(ctx context.Context, off, n int64, progress func(done int
 			return m.fail("populate", off+done, n-done, err)
 		}
 		part := min(n-done, populateBytes)
-		if err := m.populatePart(off+done, part); err != nil {
+		if err := m.populatePart(sys.PopulateRead, off+done, part); err != nil {
 			return err
 		}
 		done += part
@@ -44,20 +44,20 @@ func (m *Map) Populate(ctx context.Context, off, n int64, progress func(done int
 	return nil
 }
 
-func (m *Map) populatePart(off, n int64) error {
+func (m *Map) populatePart(how sys.Advice, off, n int64) error {
 	if m.backing == Read {
 		return m.readAll(off, n)
 	}
-	err := m.populateMapped(off, n)
+	err := m.populateMapped(how, off, n)
 	if err == nil && sys.Mapped {
 		m.learn(off, n)
 	}
 	return err
 }
 
-func (m *Map) populateMapped(off, n int64) error {
+func (m *Map) populateMapped(how sys.Advice, off, n int64) error {
 	err := m.onPages("populate", off, n, func(begin, length int) error {
-		return m.region.Advise(sys.PopulateRead, begin, length)
+		return m.region.Advise(how, begin, length)
 	})
 	if errors.Is(err, errors.ErrUnsupported) || sys.UnknownAdvice(err) {
 		return m.populateByReading(off, n)

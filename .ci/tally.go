@@ -211,7 +211,10 @@ func (t *tally) judgeSkips(on string, allowed []entry) (refused int, used []stri
 	return refused, used
 }
 
-var saidAt = regexp.MustCompile(`^\s+\S+\.go:\d+: (.*)`)
+var (
+	saidAt        = regexp.MustCompile(`^\s+\S+\.go:\d+: (.*)`)
+	skippedScript = regexp.MustCompile(`^> .*\bskip (.+)$`) // testscript shows the whole script's run
+)
 
 // reason is the message of the skip: the last thing said, with its further lines.
 func reason(said []string) string {
@@ -222,6 +225,11 @@ func reason(said []string) string {
 			last = []string{m[1]}
 		} else if len(last) > 0 && strings.HasPrefix(line, "        ") {
 			last = append(last, strings.TrimSpace(line))
+		}
+	}
+	for _, line := range slices.Backward(last) {
+		if m := skippedScript.FindStringSubmatch(line); m != nil {
+			return strings.Trim(m[1], "'")
 		}
 	}
 	return cmp.Or(strings.Join(last, " "), "(no reason given)")

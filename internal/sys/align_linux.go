@@ -2,6 +2,7 @@ package sys
 
 import (
 	"errors"
+	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -11,18 +12,35 @@ import (
 // the pages of a whole folio only as far as its page table reaches: where a
 // folio straddles the end of one, its pages fault one by one. So a mapping that
 // reaches across keeps address and file offset equal modulo hugeBytes. Newer
-// kernels see to that for mappings of hugeBytes and more, and for no smaller ones.
-const hugeBytes = 2 << 20
+// kernels see to that for mappings of hugeBytes and more, and for no smaller
+// ones; below alignFrom the few faults cost less than finding another place.
+const (
+	hugeBytes = 2 << 20
+	alignFrom = 256 << 10
+)
+
+// below is where the last mapping that was placed here begins: the next one is
+// tried below it, since the kernel would offer the same hole again and again.
+var below atomic.Uintptr
 
 func mapFile(fd int, offset int64, length uintptr, prot, flags int) (unsafe.Pointer, error) {
-	base, err := unix.MmapPtr(fd, offset, nil, length, prot, flags)
-	if err != nil || aligned(base, offset, length) {
+	var hint unsafe.Pointer
+	if last := below.Load(); last > length+hugeBytes && length >= alignFrom && length < hugeBytes {
+		start := last - length
+		hint = unsafe.Add(hint, start-(start-uintptr(offset))%hugeBytes)
+	}
+	base, err := unix.MmapPtr(fd, offset, hint, length, prot, flags)
+	if err != nil || length < alignFrom || aligned(base, offset, length) {
+		if err == nil && hint != nil && base == hint {
+			below.Store(uintptr(base))
+		}
 		return base, err
 	}
 	moved, err := mapAligned(fd, offset, length, prot, flags)
 	if err != nil {
 		return base, nil // slower, and as good
 	}
+	below.Store(uintptr(moved))
 	return moved, unix.MunmapPtr(base, length)
 }
 
