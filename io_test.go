@@ -26,8 +26,14 @@ func TestReadAt(t *testing.T) {
 		want int
 		err  error
 	}{
-		{0, 0, 0, nil}, {0, 10, 10, nil}, {8990, 10, 10, nil}, {8990, 11, 10, io.EOF},
-		{9000, 1, 0, io.EOF}, {9000, 0, 0, nil}, {1 << 40, 1, 0, io.EOF}, {-1, 1, 0, filemap.ErrBounds},
+		{0, 0, 0, nil},
+		{0, 10, 10, nil},
+		{8990, 10, 10, nil},
+		{8990, 11, 10, io.EOF},
+		{9000, 1, 0, io.EOF},
+		{9000, 0, 0, nil},
+		{1 << 40, 1, 0, io.EOF},
+		{-1, 1, 0, filemap.ErrBounds},
 		{3, 8000, 8000, nil},
 	} {
 		p := make([]byte, c.n)
@@ -49,8 +55,14 @@ func TestWriteAt(t *testing.T) {
 		want int
 		err  error
 	}{
-		{0, "", 0, nil}, {0, "abc", 3, nil}, {97, "xyz", 3, nil}, {98, "123", 2, filemap.ErrBounds},
-		{100, "1", 0, filemap.ErrBounds}, {100, "", 0, nil}, {101, "1", 0, filemap.ErrBounds}, {-1, "1", 0, filemap.ErrBounds},
+		{0, "", 0, nil},
+		{0, "abc", 3, nil},
+		{97, "xyz", 3, nil},
+		{98, "123", 2, filemap.ErrBounds},
+		{100, "1", 0, filemap.ErrBounds},
+		{100, "", 0, nil},
+		{101, "1", 0, filemap.ErrBounds},
+		{-1, "1", 0, filemap.ErrBounds},
 	} {
 		n, err := m.WriteAt([]byte(c.p), c.off)
 		if n != c.want || !errors.Is(err, c.err) {
@@ -124,9 +136,14 @@ func TestCursorSeek(t *testing.T) {
 		want   int64
 		err    error
 	}{
-		{10, io.SeekStart, 10, nil}, {5, io.SeekCurrent, 15, nil}, {-3, io.SeekEnd, 97, nil},
-		{500, io.SeekStart, 500, nil}, {-1, io.SeekStart, 0, filemap.ErrBounds}, {0, 7, 0, filemap.ErrOption},
-		{0, io.SeekCurrent, 500, nil}, {-501, io.SeekCurrent, 0, filemap.ErrBounds},
+		{10, io.SeekStart, 10, nil},
+		{5, io.SeekCurrent, 15, nil},
+		{-3, io.SeekEnd, 97, nil},
+		{500, io.SeekStart, 500, nil},
+		{-1, io.SeekStart, 0, filemap.ErrBounds},
+		{0, 7, 0, filemap.ErrOption},
+		{0, io.SeekCurrent, 500, nil},
+		{-501, io.SeekCurrent, 0, filemap.ErrBounds},
 	} {
 		if at, err := c.Seek(s.off, s.whence); at != s.want || !errors.Is(err, s.err) {
 			t.Errorf("Seek(%d, %d) = %d, %v; want %d, %v", s.off, s.whence, at, err, s.want, s.err)

@@ -21,8 +21,21 @@ func TestOpenRanges(t *testing.T) {
 	path := writeFile(t, content)
 	page := int64(filemap.PageBytes())
 	for _, r := range []struct{ off, n int64 }{
-		{0, filemap.ToEnd}, {0, 0}, {0, 1}, {0, page}, {1, page}, {page, 1}, {page - 1, 2}, {page + 7, min(3*page, size-page-7)},
-		{size, 0}, {size, filemap.ToEnd}, {size - 1, 1}, {17, filemap.ToEnd}, {65536, 65536}, {65537, 1}, {2*65536 + 5, filemap.ToEnd},
+		{0, filemap.ToEnd},
+		{0, 0},
+		{0, 1},
+		{0, page},
+		{1, page},
+		{page, 1},
+		{page - 1, 2},
+		{page + 7, min(3*page, size-page-7)},
+		{size, 0},
+		{size, filemap.ToEnd},
+		{size - 1, 1},
+		{17, filemap.ToEnd},
+		{65536, 65536},
+		{65537, 1},
+		{2*65536 + 5, filemap.ToEnd},
 	} {
 		for _, mode := range []filemap.Mode{filemap.ReadOnly, filemap.ReadWrite, filemap.Private} {
 			t.Run(fmt.Sprintf("%v[%d,+%d)", mode, r.off, r.n), func(t *testing.T) {

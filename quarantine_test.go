@@ -99,8 +99,7 @@ func TestQuarantineBounds(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	runtime.KeepAlive(kept)
-	kept = nil
+	clear(kept)
 	retired.releaseAll()
 	if got := waitingRegions() - base; got > 10 {
 		t.Errorf("%d regions wait though their Maps are gone", got)
