@@ -26,7 +26,7 @@ import (
 
 func main() {
 	on := flag.String("on", "", "the system that the tests ran on, as the allow list names it")
-	allow := flag.String("allow", "", "file of the skips allowed; without it every skip is")
+	allow := flag.String("allow", "", "file of the skips allowed; without it none is")
 	totals := flag.String("totals", "", "file to append the totals to")
 	flag.Parse()
 	ok, err := run(os.Stdin, os.Stdout, *on, *allow, *totals)
@@ -191,21 +191,24 @@ func shortened(said []string) string {
 	return strings.Join(said, "")
 }
 
-// judgeSkips prints the skips, one line a reason, and counts those that no
-// allow-list entry matches. used has the line numbers of the entries that did.
+// judgeSkips prints the skips that no allow-list entry matches, and counts
+// them; those allowed are summed up by entry. used has the entries' line numbers.
 func (t *tally) judgeSkips(on string, allowed []entry) (refused int, used []string) {
+	fitting := make([]int, len(allowed))
 	for _, s := range t.skips {
 		line := fmt.Sprintf("%s %s.%s: %s", on, s.test.pkg, s.test.name, s.reason)
 		i := slices.IndexFunc(allowed, func(e entry) bool { return e.match.MatchString(line) })
-		switch {
-		case allowed == nil:
-			fmt.Fprintln(t.out, "skipped:", line)
-		case i < 0:
-			refused++
-			fmt.Fprintln(t.out, "skipped, NOT ALLOWED:", line)
-		default:
+		if i >= 0 {
+			fitting[i]++
+			continue
+		}
+		refused++
+		fmt.Fprintln(t.out, "skipped, not allowed:", line)
+	}
+	for i, count := range fitting {
+		if count > 0 {
 			used = append(used, fmt.Sprint(allowed[i].line))
-			fmt.Fprintln(t.out, "skipped, allowed:", line)
+			fmt.Fprintf(t.out, "skipped, allowed: %d: %s\n", count, allowed[i].match)
 		}
 	}
 	return refused, used
