@@ -3,6 +3,7 @@
 package filemap_test
 
 import (
+	"errors"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -34,15 +35,17 @@ func TestOpenSpecialFiles(t *testing.T) {
 
 func TestOpenWithoutPermission(t *testing.T) {
 	path := writeFile(t, pattern(100))
-	if err := os.Chmod(path, 0); err != nil {
+	dir := filepath.Dir(path)
+	if err := errors.Join(os.Chmod(path, 0), os.Chmod(dir, 0o500)); err != nil {
 		t.Fatal(err)
 	}
+	defer func() { _ = os.Chmod(dir, 0o700) }()
 	asNobody(t, func() {
 		for _, mode := range []filemap.Mode{filemap.ReadOnly, filemap.ReadWrite, filemap.Private} {
 			_, err := filemap.Open(path, mode)
 			wantError(t, err, fs.ErrPermission)
 		}
-		_, err := filemap.Create(filepath.Join(filepath.Dir(path), "new"), 1)
+		_, err := filemap.Create(filepath.Join(dir, "new"), 1)
 		wantError(t, err, fs.ErrPermission)
 	})
 }
