@@ -42,7 +42,7 @@ func increment() *harness.Comparison {
 			Unit:       "ns/op",
 			Better:     harness.Lower,
 			Prepare:    func(dir string) error { return makeIntegers(integersIn(dir), size.integers) },
-			Contenders: incrementers(size.integers * 4),
+			Contenders: incrementContenders(size.integers * 4),
 		})
 	}
 	return c
@@ -59,7 +59,7 @@ func makeIntegers(path string, count int) error {
 	})
 }
 
-func incrementers(size int) []harness.Contender {
+func incrementContenders(size int) []harness.Contender {
 	all := []harness.Contender{
 		incrementer("filemap kept", harness.Ours, filemapKept),
 		incrementer("filemap one-shot", harness.Ours, filemapOneShot),

@@ -72,22 +72,46 @@ func TestRatios(t *testing.T) {
 		racers                   []*racer
 		peer, alternative, limit float64 // 0: none
 	}{
-		{"lower is better: ours took half", Lower,
-			[]*racer{racerOf("o", Ours, times7(5)...), racerOf("p", Peer, times7(10)...), racerOf("l", Limit, times7(4)...)}, 2, 0, 0.8},
-		{"higher is better: ours did double", Higher,
-			[]*racer{racerOf("o", Ours, times7(10)...), racerOf("p", Peer, times7(5)...), racerOf("l", Limit, times7(12.5)...)}, 2, 0, 0.8},
-		{"the best of several, lower", Lower,
-			[]*racer{racerOf("o", Ours, times7(10)...), racerOf("a", Alternative, times7(30)...), racerOf("b", Alternative, times7(20)...)}, 0, 2, 0},
-		{"the best of several, higher", Higher,
-			[]*racer{racerOf("o", Ours, times7(60)...), racerOf("a", Alternative, times7(30)...), racerOf("b", Alternative, times7(20)...)}, 0, 2, 0},
-		{"the first of ours counts, even if it is the worse", Lower,
-			[]*racer{racerOf("o", Ours, times7(10)...), racerOf("o2", Ours, times7(1)...), racerOf("p", Peer, times7(10)...)}, 1, 0, 0},
-		{"wrong data is nobody's best", Lower,
-			[]*racer{racerOf("o", Ours, times7(10)...), wrong(racerOf("p", Peer, times7(1)...)), racerOf("q", Peer, times7(20)...)}, 2, 0, 0},
-		{"ours is wrong: no ratio", Lower,
-			[]*racer{wrong(racerOf("o", Ours, times7(1)...)), racerOf("o2", Ours, times7(1)...), racerOf("p", Peer, times7(20)...)}, 0, 0, 0},
-		{"rounds are pairs: a slow machine is slow for both", Lower,
-			[]*racer{racerOf("o", Ours, 1, 10, 100, 1000, 10000, 1, 1), racerOf("p", Peer, 2, 20, 200, 2000, 20000, 2, 2)}, 2, 0, 0},
+		{
+			"lower is better: ours took half", Lower,
+			[]*racer{racerOf("o", Ours, times7(5)...), racerOf("p", Peer, times7(10)...), racerOf("l", Limit, times7(4)...)},
+			2, 0, 0.8,
+		},
+		{
+			"higher is better: ours did double", Higher,
+			[]*racer{racerOf("o", Ours, times7(10)...), racerOf("p", Peer, times7(5)...), racerOf("l", Limit, times7(12.5)...)},
+			2, 0, 0.8,
+		},
+		{
+			"the best of several, lower", Lower,
+			[]*racer{racerOf("o", Ours, times7(10)...), racerOf("a", Alternative, times7(30)...), racerOf("b", Alternative, times7(20)...)},
+			0, 2, 0,
+		},
+		{
+			"the best of several, higher", Higher,
+			[]*racer{racerOf("o", Ours, times7(60)...), racerOf("a", Alternative, times7(30)...), racerOf("b", Alternative, times7(20)...)},
+			0, 2, 0,
+		},
+		{
+			"the first of ours counts, even if it is the worse", Lower,
+			[]*racer{racerOf("o", Ours, times7(10)...), racerOf("o2", Ours, times7(1)...), racerOf("p", Peer, times7(10)...)},
+			1, 0, 0,
+		},
+		{
+			"wrong data is nobody's best", Lower,
+			[]*racer{racerOf("o", Ours, times7(10)...), wrong(racerOf("p", Peer, times7(1)...)), racerOf("q", Peer, times7(20)...)},
+			2, 0, 0,
+		},
+		{
+			"ours is wrong: no ratio", Lower,
+			[]*racer{wrong(racerOf("o", Ours, times7(1)...)), racerOf("o2", Ours, times7(1)...), racerOf("p", Peer, times7(20)...)},
+			0, 0, 0,
+		},
+		{
+			"rounds are pairs: a slow machine is slow for both", Lower,
+			[]*racer{racerOf("o", Ours, 1, 10, 100, 1000, 10000, 1, 1), racerOf("p", Peer, 2, 20, 200, 2000, 20000, 2, 2)},
+			2, 0, 0,
+		},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			d := newDocument("n", &Case{Better: test.better}, test.racers)

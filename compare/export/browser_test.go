@@ -1,3 +1,5 @@
+//go:build unix || windows
+
 package export
 
 import (
@@ -260,5 +262,24 @@ func TestSVGInBrowser(t *testing.T) {
 				t.Errorf("the browser complains: %v", found.list)
 			}
 		})
+	}
+}
+
+// TestHostileInBrowser lets a browser try.
+func TestHostileInBrowser(t *testing.T) {
+	ctx := browser(t)
+	found := opened(ctx, t, "report.html", func(b *bytes.Buffer) error { return HTML(b, hostile()) })
+	if elements := evaluated[int](ctx, t, `document.querySelectorAll('script, img, iframe, [onload], [onerror]').length`); elements > 0 {
+		t.Errorf("the page grew %d elements", elements)
+	}
+	for _, columns := range []int64{1280, 400} {
+		window(ctx, t, "light", columns)
+		if s := evaluated[seen](ctx, t, look); s.Outside > 0 {
+			t.Errorf("the page is %d columns wider than its window of %d", s.Outside, columns)
+		}
+		screenshot(ctx, t, "hostile.png")
+	}
+	if len(found.list) > 0 {
+		t.Errorf("the browser complains: %v", found.list)
 	}
 }
