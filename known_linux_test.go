@@ -155,6 +155,10 @@ func TestKnownPages(t *testing.T) {
 	if m.known.has(page, page) {
 		t.Error("still known after DontNeed")
 	}
+	evict()
+	if !m.gone(50_000) {
+		return // the disk answered before anyone had to wait: it was in memory
+	}
 	m.known.learn(0, len(m.data)/sys.PageSize-1)
 	evict()
 	for range 100_000 {
