@@ -209,7 +209,11 @@ func TestDiskError(t *testing.T) {
 					bad := 5*page - begin
 					for _, off := range []int64{0, 2*page + 10, bad - 1, bad, bad + 10} {
 						n, err := use.run(m, off, 8*page)
-						wantFault(t, err, filemap.ErrIO, begin+max(off, bad))
+						at := begin + max(off, bad)
+						if use.name == "Guard" && off > bad {
+							at = begin + bad + offsetKnown(off-bad)
+						}
+						wantFault(t, err, filemap.ErrIO, at)
 						if !errors.Is(err, syscall.EIO) {
 							t.Errorf("no EIO in %v", err)
 						}
