@@ -3,6 +3,7 @@ package filemap
 import (
 	"errors"
 	"math/rand/v2"
+	"runtime"
 	"sync/atomic"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -28,6 +29,10 @@ type known struct {
 	words      []atomic.Uint64
 	generation atomic.Uint32
 	cold       atomic.Uint32 // reads that waited, in all
+
+	// ends are where the latest cold reads ended, each at a place that its page
+	// number says: see follows.
+	ends [32]atomic.Int64
 }
 
 const (
@@ -89,6 +94,17 @@ func (k *known) wasCold() {
 	}
 }
 
+// follows tells whether a cold read of n bytes at off goes on where one of the
+// latest ended: then somebody reads in order, and the kernel reads ahead.
+func (k *known) follows(off, n int64) bool {
+	at := func(off int64) *atomic.Int64 {
+		return &k.ends[off/int64(sys.PageSize)%int64(len(k.ends))]
+	}
+	follows := at(off).Load() == off
+	at(off + n).Store(off + n)
+	return follows
+}
+
 // resident tells whether the n bytes at off, at least one, are thought to be in
 // memory and mapped. Now and then it asks the kernel.
 func (m *Map) resident(off, n int64) bool {
@@ -145,7 +161,10 @@ func (m *Map) learn(off, n int64) {
 // Bytes that the page cache has come by a read that does not wait, and their
 // pages are then populated so that the next read is a copy. Bytes that it has not
 // are read through the descriptor alone: a page that is read once is not worth
-// mapping.
+// mapping. Such a read occupies the scheduler's processor too, until the scheduler
+// notices, which takes it about as long as a quick disk takes for a page. So the
+// kernel is asked to begin, and the other goroutines have their turn, to ask as
+// well, before this one waits for its page: the disk then has many to work on.
 func (m *Map) readUnknown(p []byte, off int64) (done bool, err error) {
 	if _, err := m.enter("read", off, int64(len(p))); err != nil {
 		return false, err
@@ -156,6 +175,9 @@ func (m *Map) readUnknown(p []byte, off int64) (done bool, err error) {
 	}
 	if errors.Is(err, sys.ErrWouldWait) {
 		m.known.wasCold()
+		if !m.known.follows(off, int64(len(p))) && m.file.StartReading(m.offset+off, int64(len(p))) == nil {
+			runtime.Gosched()
+		}
 		n, err = m.file.ReadAt(p, m.offset+off)
 		if n == len(p) && err == nil {
 			m.leave()

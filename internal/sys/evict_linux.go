@@ -10,6 +10,14 @@ func (f File) Evict() error {
 	return retry(func() error { return unix.Fadvise(f.fd(), 0, 0, unix.FADV_DONTNEED) })
 }
 
+// StartReading has the kernel begin to read what it has not of the n bytes at off,
+// and does not wait for it (posix_fadvise(2) with POSIX_FADV_WILLNEED). It reads
+// no more than that, and where it is used the kernel does not notice that a file
+// is read in order.
+func (f File) StartReading(off, n int64) error {
+	return retry(func() error { return unix.Fadvise(f.fd(), off, n, unix.FADV_WILLNEED) })
+}
+
 // SyncData makes the file's data durable, and of its metadata what is needed to
 // read it back (fdatasync(2)).
 func (f File) SyncData() error {
