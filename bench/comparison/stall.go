@@ -102,7 +102,18 @@ func accessors() []accessor {
 		}
 		all = append(all, accessor{name, l.Role, ofLibrary(l)})
 	}
-	return all
+	return append(all, accessor{"no access", harness.Limit, sleeping})
+}
+
+// sleeping is what the collector and other goroutines get on this machine, busy
+// as it is, when nothing is under way.
+func sleeping(string) (func([]byte, int64) error, func() error, error) {
+	load := func(p []byte, off int64) error {
+		time.Sleep(stallTime)
+		pattern(1)(p, off)
+		return nil
+	}
+	return load, func() error { return nil }, nil
 }
 
 func ofFilemap(load func(m *filemap.Map, p []byte, off int64) error) func(string) (func([]byte, int64) error, func() error, error) {
