@@ -181,7 +181,8 @@ func TestColdFile(t *testing.T) {
 	if err := unix.Cachestat(uint(f.Fd()), &unix.CachestatRange{Len: size}, &stat, 0); err != nil {
 		t.Skipf("needs cachestat (Linux 6.5): %v", err)
 	}
-	if got := int64(stat.Cache) * int64(filemap.PageBytes()); got != size {
+	// Some may have gone again by now; a single call would have queued a twelfth.
+	if got := int64(stat.Cache) * int64(filemap.PageBytes()); got < size*9/10 {
 		t.Errorf("WillNeed queued %d of %d bytes", got, size)
 	}
 }

@@ -113,7 +113,9 @@ func TestColdAccessTakesNoMajorFault(t *testing.T) {
 						t.Error(err)
 					}
 				}
-				if got := majorFaults() - before; (got != 0) != (c.name == "a slice, which does") {
+				// One may slip through: the kernel may take a page away between the
+				// load and the touch.
+				if got := majorFaults() - before; (got > 1) != (c.name == "a slice, which does") {
 					t.Errorf("%d major faults", got)
 				}
 				if c.mode == ReadWrite {
