@@ -44,7 +44,6 @@ func (m *Map) read(op string, p []byte, off int64) (int, error) {
 	if m.backing == Read {
 		return m.readFile(op, p, off)
 	}
-	sys.Prefetch(m.data[off:]) // a miss that would wait for the copy to begin
 	if len(p) > 0 && !m.resident(off, int64(len(p))) {
 		done, err := m.readUnknown(p, off)
 		if done {

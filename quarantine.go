@@ -45,7 +45,7 @@ var retired = newQuarantine()
 // none has come by itself: addresses in a 32-bit space, entries in a large one.
 const (
 	forceBytes   = 1 << (28 + 18*(bits.UintSize/64)) // 256 MiB; 64 TiB
-	forceRegions = 1 << 15                           // half of vm.max_map_count as it comes
+	forceRegions = 1 << 14                           // a quarter of vm.max_map_count as it comes
 )
 
 func newQuarantine() *quarantine {
@@ -84,6 +84,7 @@ func (q *quarantine) add(m *Map) error {
 	force := len(q.waiting) >= forceRegions || q.bytes > forceBytes
 	q.mu.Unlock()
 	if force {
+		runtime.GC()
 		q.releaseAll()
 	}
 	return nil
@@ -137,10 +138,11 @@ func release(regions []sys.Region) {
 	}
 }
 
-// releaseAll gives back every region whose Map is unreachable, whatever the
-// bounds, after a garbage collection to find out. It tells whether it gave any.
+// releaseAll gives back every region whose Map the latest garbage collection
+// found unreachable, whatever the bounds. It tells whether it gave any. It does
+// not collect: a process that has no mappings left may be asking, and in such a
+// one a collection ends in a crash of Go's runtime, which needs some of its own.
 func (q *quarantine) releaseAll() bool {
-	runtime.GC()
 	q.mu.Lock()
 	defer q.mu.Unlock()
 	before := len(q.waiting)

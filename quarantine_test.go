@@ -76,6 +76,7 @@ func TestQuarantineBounds(t *testing.T) {
 	defer SetQuarantine(newQuarantine().maxRegions, newQuarantine().maxBytes)
 	path := bytesOf(t, 1, 10_000)
 	SetQuarantine(0, 0)
+	runtime.GC()
 	retired.releaseAll()
 	base := waitingRegions()
 
@@ -90,6 +91,7 @@ func TestQuarantineBounds(t *testing.T) {
 		}
 		kept = append(kept, m)
 	}
+	runtime.GC()
 	retired.releaseAll()
 	if got := waitingRegions() - base; got < 300 {
 		t.Errorf("%d of 300 regions wait though their Maps can be reached", got)
@@ -100,6 +102,7 @@ func TestQuarantineBounds(t *testing.T) {
 		}
 	}
 	clear(kept)
+	runtime.GC()
 	retired.releaseAll()
 	if got := waitingRegions() - base; got > 10 {
 		t.Errorf("%d regions wait though their Maps are gone", got)

@@ -20,6 +20,7 @@ func TestStall(t *testing.T) {
 		waits, held func(v float64) bool
 	}{
 		{"gc_ms", func(v float64) bool { return v < 300 }, func(v float64) bool { return v > 300 }},
+		{"gc_first_ms", func(v float64) bool { return v < 300 }, func(v float64) bool { return v > 300 }},
 		{"ticks", func(v float64) bool { return v > 20 }, func(v float64) bool { return v < 20 }},
 	} {
 		t.Run(test.name, func(t *testing.T) {
