@@ -1,0 +1,161 @@
+package event
+
+// Vocabulary is every event, in the order of the stages.
+var Vocabulary = []Info{
+	{
+		Map, StageMap,
+		Bilingue{"a region is made", "建立映射区域"},
+		Bilingue{"mmap() noted which range of the file stands behind which addresses.", "mmap() 记下了文件的哪一段对应哪一段地址。"},
+		Bilingue{"Nothing is copied and no page table entry exists yet: a mapping is a promise, which is why making one is cheap.", "此时没有复制任何数据，也还没有页表项：映射只是一种对应关系，所以建立它很快。"},
+	},
+	{
+		Place, StageMap,
+		Bilingue{"addresses are chosen", "选定地址"},
+		Bilingue{"The kernel looked for a gap in the address space that is large enough.", "内核在进程地址空间里找到一段足够大的空隙。"},
+		Bilingue{"Addresses are not memory: taking a gigabyte of them costs no more than taking a page.", "地址不等于内存：占用 1 GiB 的地址并不比占用一页更贵。"},
+	},
+	{
+		Advise, StageMap,
+		Bilingue{"advice is given", "给出使用建议"},
+		Bilingue{"madvise() told the kernel how the region will be used.", "madvise() 告诉内核这段区域将如何使用。"},
+		Bilingue{"Advice changes how much a later fault reads, never what is in the file.", "建议只影响之后缺页时读多少，不会改变文件内容。"},
+	},
+	{
+		Reserve, StageMap,
+		Bilingue{"addresses are reserved", "保留地址"},
+		Bilingue{"A range of addresses was taken without any memory behind it.", "保留了一段地址，背后还没有内存。"},
+		Bilingue{"The pager fills it page by page, within its memory budget.", "分页器会在内存预算之内逐页填充它。"},
+	},
+	{
+		Access, StageTranslate,
+		Bilingue{"an address is translated", "地址转换"},
+		Bilingue{"The processor's MMU turned the address into a frame by the page table.", "处理器的 MMU 按页表把地址转换为物理页框。"},
+		Bilingue{"With a translation in place no kernel code runs: this is an ordinary load or store.", "页表项存在时内核完全不参与：这就是一次普通的内存读写。"},
+	},
+	{
+		FirstByte, StageTranslate,
+		Bilingue{"the first byte is there", "读到第一个字节"},
+		Bilingue{"The load that began the trace was repeated by the processor, and succeeded.", "处理器重新执行了最初那条读指令，这次成功了。"},
+		Bilingue{"From mmap() to here: everything before was preparation for this one load.", "从 mmap() 到这里的一切，都是为这一次读取做的准备。"},
+	},
+	{
+		Fault, StageFault,
+		Bilingue{"a page faults", "缺页"},
+		Bilingue{"The MMU found no translation; the kernel found the file behind the address and brought the page in.", "MMU 找不到页表项；内核根据映射找到地址背后的文件，把页面准备好。"},
+		Bilingue{"Minor: the page was in the page cache. Major: it had to be read. A minor fault can still have slept, when readahead's read of the page was under way.", "次缺页：页面已在页缓存中。主缺页：必须从设备读取。如果预读正在读这一页，次缺页也可能要等待。"},
+	},
+	{
+		WriteProtect, StageFault,
+		Bilingue{"a store meets a read-only translation", "写保护缺页"},
+		Bilingue{"The page was present but not writable; the kernel noted the store and allowed it.", "页面在内存里但不可写；内核记下这次写入，然后放行。"},
+		Bilingue{"Clean pages of a shared mapping are kept read-only, so that the first store tells the kernel that the page becomes dirty.", "共享映射中干净的页面保持只读，这样第一次写入时内核才知道页面变脏了。"},
+	},
+	{
+		CopyOnWrite, StageFault,
+		Bilingue{"a private copy is made", "写时复制"},
+		Bilingue{"The kernel copied the file's page into a new frame that belongs to this process alone.", "内核把文件的页面复制到一个只属于本进程的新页框。"},
+		Bilingue{"A private mapping's store never reaches the file; from now on the page is anonymous memory, and swap is its only way out.", "私有映射的写入不会到达文件；此后该页是匿名内存，只能换出到交换区。"},
+	},
+	{
+		SwapIn, StageFault,
+		Bilingue{"a page comes back from swap", "换入"},
+		Bilingue{"The page table entry held a swap slot; the kernel read the page from there.", "页表项里存的是交换槽位；内核从那里把页面读回来。"},
+		Bilingue{"Only pages without a home in a file are in swap: the changed pages of a private mapping, not those of a shared one.", "只有没有文件归宿的页面才会在交换区：私有映射中被改过的页面，而不是共享映射的页面。"},
+	},
+	{
+		Lookup, StageFault,
+		Bilingue{"the page cache is asked", "查找页缓存"},
+		Bilingue{"The fault handler looked for the page in the file's page cache.", "缺页处理程序在该文件的页缓存中查找页面。"},
+		Bilingue{"The page cache is where read() and mappings meet: a page read by either is there for both.", "页缓存是 read() 与映射的交汇处：任何一方读入的页面双方都能用。"},
+	},
+	{
+		Readahead, StageFault,
+		Bilingue{"readahead decides", "决定预读"},
+		Bilingue{"The kernel decided to read more than the page that was asked for.", "内核决定读取比所需那一页更多的内容。"},
+		Bilingue{"One large read costs a disk little more than a small one; for random access it is waste, which MADV_RANDOM turns off.", "对磁盘来说一次大读取比小读取贵不了多少；但随机访问时这是浪费，可用 MADV_RANDOM 关闭。"},
+	},
+	{
+		Add, StageFault,
+		Bilingue{"frames join the page cache", "页框加入页缓存"},
+		Bilingue{"Empty frames were put into the file's page cache, locked until the device has filled them.", "空的页框被放入文件的页缓存，在设备填满之前保持锁定。"},
+		Bilingue{"One event is one folio: a power of two of pages that the kernel handles as one.", "一个事件对应一个 folio：内核作为整体处理的 2 的幂个页面。"},
+	},
+	{
+		DeviceRead, StageFault,
+		Bilingue{"the device reads", "设备读取"},
+		Bilingue{"A request went to the block device, which put the data into the frames.", "请求发给块设备，设备把数据直接放进页框。"},
+		Bilingue{"The device writes into the page cache itself; no processor copies. With a mapping the program then uses these very frames.", "设备直接写入页缓存，处理器不参与复制；使用映射时程序用的就是这些页框。"},
+	},
+	{
+		Wait, StageFault,
+		Bilingue{"the thread sleeps", "线程睡眠等待"},
+		Bilingue{"The thread slept until the page was up to date.", "线程睡眠，直到页面内容就绪。"},
+		Bilingue{"It sleeps inside a load instruction, which is why a program cannot see it coming, nor do something else meanwhile.", "它睡在一条读指令里，所以程序无法预知，也不能趁机做别的事。"},
+	},
+	{
+		Install, StageFault,
+		Bilingue{"translations are installed", "写入页表项"},
+		Bilingue{"Page table entries were set, for the page and for resident neighbours (fault-around).", "写入了页表项：不仅是这一页，还包括已在内存中的邻近页面（fault-around）。"},
+		Bilingue{"Neighbours that are in memory anyway get their translations now, so that they need not fault one by one.", "邻近页面既然已在内存中，就一并建立转换，省得逐页缺页。"},
+	},
+	{
+		ReadCall, StageFault,
+		Bilingue{"read() copies from the cache", "read() 从页缓存复制"},
+		Bilingue{"A system call looked the pages up and copied them to the program's buffer.", "系统调用在页缓存中找到页面，并复制到程序的缓冲区。"},
+		Bilingue{"This is the second copy, which a mapping does without.", "这是映射所省去的第二次复制。"},
+	},
+	{
+		Dirty, StageReclaim,
+		Bilingue{"a page becomes dirty", "页面变脏"},
+		Bilingue{"The page was marked as different from what the file has on the device.", "页面被标记为与设备上的内容不同。"},
+		Bilingue{"From here on it cannot simply be dropped: it must be written first.", "从此它不能直接丢弃，必须先写回。"},
+	},
+	{
+		Sync, StageReclaim,
+		Bilingue{"changes are made durable", "要求落盘"},
+		Bilingue{"msync() had every dirty page of the range written and waited for the device.", "msync() 写出范围内所有脏页，并等待设备完成。"},
+		Bilingue{"Without it the kernel writes when it likes, seconds later; a power cut before that loses the change.", "不调用它，内核会在若干秒后才写；在那之前断电就会丢失修改。"},
+	},
+	{
+		Writeback, StageReclaim,
+		Bilingue{"dirty pages are written back", "写回脏页"},
+		Bilingue{"Dirty pages were handed to the file system for writing; they stay in memory, clean.", "脏页交给文件系统写出；写完后仍在内存中，变为干净。"},
+		Bilingue{"A shared file page goes back to its file, never to swap.", "共享的文件页写回它的文件，绝不会去交换区。"},
+	},
+	{
+		DeviceWrite, StageReclaim,
+		Bilingue{"the device writes", "设备写入"},
+		Bilingue{"A write request went to the block device and was completed.", "写请求发给块设备并完成。"},
+		Bilingue{"The kernel writes whole folios that a mapped store made dirty, so this may be far more than was changed.", "通过映射写脏的是整个 folio，所以写出的可能远多于真正修改的内容。"},
+	},
+	{
+		Reprotect, StageReclaim,
+		Bilingue{"the page is write-protected again", "重新写保护"},
+		Bilingue{"Writeback made the translation read-only again.", "写回把页表项重新设为只读。"},
+		Bilingue{"The next store must fault, or the kernel would not learn that the page is dirty again.", "下一次写入必须缺页，否则内核不会知道页面又变脏了。"},
+	},
+	{
+		Reclaim, StageReclaim,
+		Bilingue{"memory is reclaimed", "回收内存"},
+		Bilingue{"Memory was short, so the kernel looked for pages that could leave.", "内存不足，内核寻找可以离开的页面。"},
+		Bilingue{"Clean file pages are dropped, dirty ones written to their file, anonymous ones to swap.", "干净的文件页直接丢弃，脏的写回文件，匿名页换出到交换区。"},
+	},
+	{
+		SwapOut, StageReclaim,
+		Bilingue{"a page goes to swap", "换出"},
+		Bilingue{"The page was written to a swap slot and its translation replaced by the slot's number.", "页面写入交换槽位，页表项换成槽位编号。"},
+		Bilingue{"It is a private page that was changed: no file has its contents, so swap must keep them.", "它是被改过的私有页：没有文件保存其内容，只能由交换区保存。"},
+	},
+	{
+		Evict, StageReclaim,
+		Bilingue{"a page leaves memory", "页面离开内存"},
+		Bilingue{"The page was taken out of the page cache and its frame given back.", "页面从页缓存移除，页框归还。"},
+		Bilingue{"A clean page needs no writing: the file still has it, and the next access reads it again.", "干净的页面无需写出：文件里还有，下次访问再读即可。"},
+	},
+	{
+		Unmap, StageReclaim,
+		Bilingue{"the region is unmapped", "解除映射"},
+		Bilingue{"munmap() took the region's translations away.", "munmap() 移除了该区域的页表项。"},
+		Bilingue{"The pages stay in the page cache, for the next who reads or maps the file.", "页面仍留在页缓存中，供下一个读取或映射该文件的人使用。"},
+	},
+}
