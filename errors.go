@@ -45,6 +45,10 @@ var (
 	// inside the file.
 	ErrBounds = errors.New("outside the bounds")
 
+	// ErrReserved: growth beyond the addresses that were set aside ([Reserve]).
+	// [Map.Move] makes a Map with more room, at other addresses.
+	ErrReserved = errors.New("no addresses are reserved for more (open with filemap.Reserve, or see Move)")
+
 	// ErrReadOnly: a store to a mapping, or to pages of it, that may only be read.
 	ErrReadOnly = errors.New("read-only (open with filemap.ReadWrite, or with filemap.Private to keep the stores in memory)")
 
@@ -91,10 +95,11 @@ var (
 	// for ErrTruncated and ErrNoSpace, which cannot be told apart then.
 	ErrIO = errors.New("the page could not be read")
 
-	// ErrNoSpace: a store to a page of a sparse file that got no block, since
-	// the device or the quota is full. Free space and retry; a file made by
-	// Create without Sparse has all of its blocks and cannot fail so.
-	ErrNoSpace = errors.New("no space left for this page of a sparse file")
+	// ErrNoSpace: the device or the quota is full. A store to a page of a sparse
+	// file got no block, or a file could not be made or grown. Free space and
+	// retry; a file whose blocks are all allocated, as Create without Sparse and
+	// Resize do it, cannot fail in a store.
+	ErrNoSpace = errors.New("no space left on the device or in the quota")
 
 	// ErrFault: an access failed and by the time its page was looked at again
 	// nothing was wrong with it. Retry.
@@ -111,5 +116,5 @@ func (m *Map) fail(op string, off, n int64, err error) *Error {
 
 // boundsError says which range was asked for and how long the mapping is.
 func (m *Map) boundsError(op string, off, n int64) *Error {
-	return m.fail(op, off, n, fmt.Errorf("%w of the mapping, which has %d bytes", ErrBounds, m.size))
+	return m.fail(op, off, n, fmt.Errorf("%w of the mapping, which has %d bytes", ErrBounds, m.Len()))
 }

@@ -98,7 +98,7 @@ func (m *Map) faultError(op string, r any) error {
 	}
 	// Some processors report only the page: that may begin before our bytes do.
 	at := max(int(fault.Addr()-m.region.Addr()), m.begin)
-	off := min(int64(at-m.begin), m.size-1)
+	off := min(int64(at-m.begin), int64(len(m.data))-1)
 	return m.fail(op, off, 1, m.why(op, off))
 }
 

@@ -26,13 +26,14 @@ func (m *Map) ReadAt(p []byte, off int64) (int, error) {
 	if off < 0 {
 		return 0, m.boundsError("read", off, int64(len(p)))
 	}
-	if off >= m.size {
+	size := m.size.Load()
+	if off >= size {
 		if len(p) == 0 {
 			return 0, nil
 		}
 		return 0, io.EOF
 	}
-	n, err := m.read("read", p[:min(int64(len(p)), m.size-off)], off)
+	n, err := m.read("read", p[:min(int64(len(p)), size-off)], off)
 	if err == nil && n < len(p) {
 		err = io.EOF
 	}
@@ -68,18 +69,18 @@ func (m *Map) read(op string, p []byte, off int64) (int, error) {
 // It is one copy into the page cache (into private memory for Private) and no
 // system call; [Map.Sync] makes it durable.
 func (m *Map) WriteAt(p []byte, off int64) (int, error) {
-	want := int64(len(p))
+	want, size := int64(len(p)), m.size.Load()
 	switch {
 	case m.closed.Load():
 		return 0, m.fail("write", off, want, ErrClosed)
 	case m.mode == ReadOnly:
 		return 0, m.fail("write", off, want, ErrReadOnly)
-	case off < 0 || (off > m.size && want > 0):
+	case off < 0 || (off > size && want > 0):
 		return 0, m.boundsError("write", off, want)
 	case want == 0:
 		return 0, nil
 	}
-	n, err := m.write("write", p[:min(want, m.size-off)], off)
+	n, err := m.write("write", p[:min(want, size-off)], off)
 	if err == nil && n < len(p) {
 		err = m.boundsError("write", off, want)
 	}

@@ -69,7 +69,7 @@ func (t *openTracker) opened(m *Map) {
 	defer t.mu.Unlock()
 	t.last++
 	m.ticket = t.last
-	t.maps[m.ticket] = tracked{weak.Make(m), Opened{Path: m.path, Bytes: m.size, Stack: string(debug.Stack())}}
+	t.maps[m.ticket] = tracked{weak.Make(m), Opened{Path: m.path, Bytes: m.Len(), Stack: string(debug.Stack())}}
 }
 
 func (t *openTracker) closed(m *Map) {

@@ -11,6 +11,8 @@ import "errors"
 // faults, which is an error under [Map.Guard], and does not read or write
 // memory that has come to belong to somebody else.
 //
+// What [Map.Append] has prepared is cut off the file.
+//
 // Close does not make stores durable: that is [Map.Sync]. Its error is that of
 // close(2) or munmap(2); the Map is closed all the same.
 func (m *Map) Close() error {
@@ -20,7 +22,7 @@ func (m *Map) Close() error {
 		return m.fail("close", 0, 0, ErrClosed)
 	}
 	tracker.closed(m)
-	var err error
+	err := m.trimLocked()
 	if m.region.Len() > 0 {
 		err = retired.add(m)
 	}
@@ -53,7 +55,7 @@ func (m *Map) span(op string, off, n int64) (int64, error) {
 	if m.closed.Load() {
 		return 0, m.fail(op, off, max(n, 0), ErrClosed)
 	}
-	size := m.size
+	size := m.size.Load()
 	if n == ToEnd && off >= 0 && off <= size {
 		return size - off, nil
 	}

@@ -20,13 +20,14 @@ import (
 // A Map that is dropped without Close stays mapped until the process ends: no
 // finalizer unmaps it, since a slice of it may still be in use.
 type Map struct {
-	size    int64      // the number of bytes asked for
-	data    []byte     // these bytes, inside region; set once; nil when backing is Read
-	region  sys.Region // whole pages; the zero Region for an empty mapping
-	begin   int        // where data begins in region
-	offset  int64      // of data in the file
+	size    atomic.Int64 // the number of bytes; changed by Resize and Refresh alone
+	data    []byte       // these bytes and those reserved behind them, inside region; set once; nil when backing is Read
+	region  sys.Region   // whole pages; the zero Region for an empty mapping that cannot grow
+	begin   int          // where data begins in region
+	offset  int64        // of data in the file
 	mode    Mode
 	flags   Flag
+	fixed   bool // a Range with a length
 	backing Backing
 	path    string
 	known   known  // which pages need no system call before they are touched
@@ -40,7 +41,9 @@ type Map struct {
 	mu   sync.RWMutex
 	file sys.File // none for anonymous memory and with NoDescriptor
 
-	sync syncState
+	capacity int64 // what size may become without another mapping
+	grow     growth
+	sync     syncState
 }
 
 const anonymousPath = "anonymous memory"
@@ -186,7 +189,8 @@ func Anonymous(size int64, options ...Option) (*Map, error) {
 	if err != nil {
 		return nil, &Error{Op: "open", Path: anonymousPath, Length: size, Err: err}
 	}
-	m := &Map{path: anonymousPath, mode: Private, flags: c.flags, backing: native, size: size, data: []byte{}}
+	m := &Map{path: anonymousPath, mode: Private, flags: c.flags, backing: native, data: []byte{}}
+	m.size.Store(size)
 	if size > 0 {
 		err := m.attach(int(size), func(n int) (sys.Region, error) {
 			return sys.MapAnonymous(n, c.prot(), !c.has(NoReserve))
@@ -217,21 +221,25 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 	if n == ToEnd {
 		n = max(size-c.offset, 0)
 	}
-	m := &Map{path: path, mode: c.mode, flags: c.flags, backing: native, offset: c.offset, size: n, file: f, data: []byte{}}
+	m := &Map{path: path, mode: c.mode, flags: c.flags, backing: native, offset: c.offset, file: f, data: []byte{}}
+	m.size.Store(n)
+	m.capacity, m.fixed, m.grow.end = max(n, c.reserve), c.length != ToEnd, size
 	if c.offset > size || n > size-c.offset {
 		return nil, m.fail("open", 0, n, fmt.Errorf("%w of the file, which has %d bytes", ErrBounds, size))
 	}
 	aligned := c.offset &^ int64(sys.Granularity-1)
 	m.begin = int(c.offset - aligned)
 	switch {
-	case n == 0:
+	case m.capacity == 0:
 		return m, nil
 	case c.has(Unmapped):
 		err = errReadWanted
-	case n > math.MaxInt-int64(m.begin+sys.Granularity):
+	case m.capacity > n && !sys.MapsBeyondEnd:
+		err = fmt.Errorf("this system maps no addresses beyond the end of a file (map again after growth, with Move): %w", errors.ErrUnsupported)
+	case m.capacity > math.MaxInt-int64(m.begin+sys.Granularity):
 		err = ErrTooLarge
 	default:
-		err = m.attach(int(n), func(n int) (sys.Region, error) {
+		err = m.attach(int(m.capacity), func(n int) (sys.Region, error) {
 			return sys.MapFile(f, aligned, n, c.prot(), c.sharing())
 		})
 	}
@@ -368,7 +376,7 @@ func explainMap(mode Mode, err error) error {
 }
 
 // Len returns the number of mapped bytes.
-func (m *Map) Len() int64 { return m.size }
+func (m *Map) Len() int64 { return m.size.Load() }
 
 // Offset returns where the mapping begins in the file, in bytes.
 func (m *Map) Offset() int64 { return m.offset }

@@ -39,7 +39,7 @@ func exhaustMappings(path string) error {
 	debug.SetGCPercent(-1) // the runtime needs mappings as well: see that it wants none
 	maps := make([]*filemap.Map, 0, 1<<17)
 	var refused error
-	for refused == nil && len(maps) < cap(maps) {
+	for len(maps) < cap(maps) {
 		m, err := filemap.Open(path, filemap.NoDescriptor)
 		if err != nil {
 			refused = err

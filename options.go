@@ -132,6 +132,21 @@ type rangeOption struct{ offset, n int64 }
 
 func (r rangeOption) apply(c *config) { c.offset, c.length = r.offset, r.n }
 
+// Reserve sets addresses aside for a file that grows to n bytes behind the
+// mapping's offset, so that [Map.Resize], [Map.Append] and [Map.Refresh] move
+// neither bytes nor slices. Addresses are all it costs: no memory, no blocks, and
+// no part of max_map_count. A terabyte is a fine reserve on a 64-bit system. With
+// ReadOnly or ReadWrite, and a Range, if any, that goes to the end.
+//
+// The region is mapped beyond the end of the file (mmap(2)). Where a system cannot
+// (Windows), the open fails with errors.ErrUnsupported unless n is no more than
+// the file has: growth is [Map.Move]'s then.
+func Reserve(n int64) Option { return reserveOption(n) }
+
+type reserveOption int64
+
+func (r reserveOption) apply(c *config) { c.reserve = int64(r) }
+
 // Perm sets the permission bits, before umask, of a file that Create makes; the
 // default is 0o644. No effect on Windows but for the write bit.
 func Perm(perm fs.FileMode) Option { return permOption(perm) }
@@ -147,6 +162,7 @@ type config struct {
 	mode           Mode
 	flags          Flag
 	offset, length int64
+	reserve        int64
 	perm           uint32
 	advice         []Advice
 }
@@ -170,6 +186,10 @@ func (c *config) check(allowed Flag) error {
 		return fmt.Errorf("%w: %v", ErrOption, c.flags&^allowed)
 	case c.has(Unmapped) && c.mode == Private:
 		return fmt.Errorf("%w: stores to an Unmapped Private mapping have nowhere to stay", ErrOption)
+	case c.reserve < 0:
+		return fmt.Errorf("%w: negative Reserve", ErrBounds)
+	case c.reserve > 0 && (c.mode == Private || c.length != ToEnd):
+		return fmt.Errorf("%w: Reserve goes with ReadOnly and ReadWrite, and with no Range that ends before the file", ErrOption)
 	case c.offset < 0 || c.length < ToEnd:
 		return fmt.Errorf("%w: negative offset %d or length %d", ErrBounds, c.offset, c.length)
 	}

@@ -3,6 +3,7 @@ package filemap
 import (
 	"math"
 	"sync"
+	"sync/atomic"
 
 	"github.com/filemap-go/filemap/internal/sys"
 )
@@ -12,6 +13,8 @@ type syncState struct {
 	mu       sync.Mutex
 	failed   error // the first failure; later Syncs return it
 	newEntry bool  // Create made the file and no Sync has made its entry durable
+
+	resized atomic.Bool // the file's size has changed since the last Sync
 }
 
 // Sync makes every store to the mapping durable, those of other mappings of the
@@ -61,12 +64,12 @@ func (m *Map) syncPages(off, n int64) error {
 			return err
 		}
 	}
-	if m.sync.newEntry {
-		if m.file.Valid() {
-			if err := m.file.Sync(); err != nil {
-				return err
-			}
+	if resized := m.sync.resized.Swap(false); (resized || m.sync.newEntry) && m.file.Valid() {
+		if err := m.file.Sync(); err != nil {
+			return err
 		}
+	}
+	if m.sync.newEntry {
 		if err := sys.SyncDirOf(m.path); err != nil {
 			return err
 		}

@@ -22,10 +22,11 @@ import (
 // process unless it happens under [Map.Guard]. The slice does not keep the Map
 // alive, and need not: a Map is only ever unmapped by Close.
 func (m *Map) Bytes() []byte {
-	if m.closed.Load() {
+	if m.closed.Load() || m.backing == Read {
 		return nil
 	}
-	return m.data
+	size := m.size.Load()
+	return m.data[:size:size]
 }
 
 // Slice returns n mapped bytes from off, no copy; n may be [ToEnd]. Its capacity

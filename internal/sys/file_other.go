@@ -62,6 +62,9 @@ func DupFile(f *os.File) (File, error) {
 	return File{file: f, borrowed: true}, nil
 }
 
+// Dup opens the file once more, for reading, by its name.
+func (f File) Dup() (File, error) { return OpenFile(f.file.Name(), 0, 0) }
+
 // Close closes the file unless it was borrowed.
 func (f File) Close() error {
 	if f.borrowed {

@@ -66,6 +66,15 @@ func DupFile(f *os.File) (File, error) {
 	return File{dup + 1}, nil
 }
 
+// Dup duplicates the descriptor (fcntl F_DUPFD_CLOEXEC).
+func (f File) Dup() (File, error) {
+	dup, err := unix.FcntlInt(uintptr(f.fd()), unix.F_DUPFD_CLOEXEC, 0)
+	if err != nil {
+		return File{}, err
+	}
+	return File{dup + 1}, nil
+}
+
 // Close closes the descriptor.
 func (f File) Close() error { return unix.Close(f.fd()) }
 

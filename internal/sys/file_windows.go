@@ -90,6 +90,15 @@ func DupFile(f *os.File) (File, error) {
 	return dup, dupErr
 }
 
+// Dup opens the file once more (ReOpenFile).
+func (f File) Dup() (File, error) {
+	access, err := f.access()
+	if err != nil {
+		return File{}, err
+	}
+	return f.reopen(access)
+}
+
 var procReOpenFile = windows.NewLazySystemDLL("kernel32.dll").NewProc("ReOpenFile")
 
 // reopen opens the file of f once more (ReOpenFile).

@@ -15,6 +15,10 @@ import (
 // collector frees.
 const Mapped = false
 
+// MapsBeyondEnd tells whether a region may be longer than its file, and shows what
+// the file gets later.
+const MapsBeyondEnd = false
+
 // SyncNeedsFile tells whether [Region.Sync] needs the file.
 const SyncNeedsFile = false
 

@@ -13,6 +13,10 @@ import (
 // is false, a region is a copy of the file in ordinary memory.
 const Mapped = true
 
+// MapsBeyondEnd tells whether a region may be longer than its file, and shows what
+// the file gets later.
+const MapsBeyondEnd = Mapped
+
 // PageSize is the unit of protection, residency and advice, in bytes.
 var PageSize = os.Getpagesize()
 

@@ -14,6 +14,10 @@ import (
 // is false, a region is a copy of the file in ordinary memory.
 const Mapped = true
 
+// MapsBeyondEnd tells whether a region may be longer than its file, and shows what
+// the file gets later.
+const MapsBeyondEnd = false
+
 // SyncNeedsFile tells whether [Region.Sync] needs the file: FlushViewOfFile only
 // reaches the device's cache.
 const SyncNeedsFile = true

@@ -1,0 +1,163 @@
+package filemap
+
+import (
+	"errors"
+	"io"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// How Append gets its room. Pages that a store would make one by one, with a fault
+// each, come several times cheaper by the hundred: a write of zeros gives the page
+// cache large folios and the device's promise of blocks, and populating maps them
+// all in one call. A large piece is written at once and never stored at all.
+const (
+	prepareLeast = 64 << 10
+	prepareMost  = 1 << 20
+	writeFrom    = 16 << 10
+)
+
+var zeros [prepareMost]byte
+
+// Append puts p behind the Map's last byte and makes the Map, and the file, longer
+// by it. It returns where in the Map p begins. Slices and pointers stay valid, and
+// who sees the new length sees the bytes. Several goroutines may append: each p is
+// in one piece.
+//
+// The file grows ahead of the Map, by half of its length each time, between 64 KiB
+// and 1 MiB, so that a short p costs a copy and rarely a system call. Others who
+// look at the file see that growth, as zeros. [Map.Close], [Map.Trim] and
+// [Map.Resize] cut the file to the Map's length; after a crash it may end in zeros.
+//
+// The errors are those of [Map.Resize]; nothing of p counts then.
+func (m *Map) Append(p []byte) (off int64, err error) {
+	if err := m.beginGrowth("append"); err != nil {
+		return 0, err
+	}
+	defer m.endGrowth()
+	off = m.size.Load()
+	n := int64(len(p))
+	if n > m.capacity-off {
+		return off, m.fail("append", off, n, ErrReserved)
+	}
+	if err := m.putLocked(p, off); err != nil {
+		return off, m.fail("append", off, n, err)
+	}
+	m.size.Store(off + n)
+	return off, nil
+}
+
+// putLocked stores p to off, the Map's end: through the mapping where that is
+// prepared, by a write where p is large, and else after preparing more.
+func (m *Map) putLocked(p []byte, off int64) error {
+	if m.grow.prepared == 0 {
+		if err := m.unchangedLocked(); err != nil {
+			return err
+		}
+		m.grow.prepared = off
+	}
+	for len(p) > 0 {
+		room := m.grow.prepared - off
+		if room == 0 && len(p) >= writeFrom {
+			return m.writeBehindLocked(p, off)
+		}
+		if room == 0 {
+			if err := m.prepareLocked(off); err != nil {
+				return err
+			}
+			continue
+		}
+		n := min(int64(len(p)), room)
+		if err := m.storePrepared(p[:n], off); err != nil {
+			return err
+		}
+		p, off = p[n:], off+n
+	}
+	return nil
+}
+
+// storePrepared stores p to bytes that the file has and that are not the Map's yet.
+func (m *Map) storePrepared(p []byte, off int64) error {
+	if m.backing == Read {
+		_, err := m.file.WriteAt(p, m.offset+off)
+		return spaceError(err)
+	}
+	err := m.copyGuarded("append", m.data[off:], p)
+	var fault *Error
+	if errors.As(err, &fault) {
+		return fault.Err
+	}
+	return err
+}
+
+// writeBehindLocked writes p to the end of the file, which is that of the Map.
+func (m *Map) writeBehindLocked(p []byte, off int64) error {
+	end := m.offset + off
+	if _, err := m.file.WriteAt(p, end); err != nil {
+		return spaceError(errors.Join(err, m.file.Truncate(end)))
+	}
+	m.resizedLocked(end + int64(len(p)))
+	m.grow.prepared = off + int64(len(p))
+	return nil
+}
+
+// prepareLocked makes the file longer than off, its end, by zeros.
+func (m *Map) prepareLocked(off int64) error {
+	n := min(max(off/2&^(prepareLeast-1), prepareLeast), prepareMost)
+	n -= (m.offset + off) % int64(sys.PageSize) // so that what follows is whole pages
+	n = min(n, m.capacity-off)
+	end := m.offset + off
+	if _, err := m.file.WriteAt(zeros[:n], end); err != nil {
+		return spaceError(errors.Join(err, m.file.Truncate(end)))
+	}
+	m.resizedLocked(end + n)
+	m.grow.prepared, m.grow.ahead = off+n, true
+	if m.backing == Mapped {
+		begin, length := m.pagesOf(off, n)
+		// It only saves faults: what fails here fails at the store.
+		_ = m.region.Advise(sys.PopulateWrite, begin, length)
+	}
+	return nil
+}
+
+// Trim cuts what Append has prepared off the file, which then ends where the Map
+// does. ftruncate(2).
+func (m *Map) Trim() error {
+	if err := m.beginGrowth("trim"); err != nil {
+		return err
+	}
+	defer m.endGrowth()
+	if err := m.trimLocked(); err != nil {
+		return m.fail("trim", 0, 0, err)
+	}
+	return nil
+}
+
+func (m *Map) trimLocked() error {
+	m.grow.prepared = 0
+	if !m.grow.ahead {
+		return nil
+	}
+	if err := m.unchangedLocked(); err != nil {
+		return err
+	}
+	if err := m.cutLocked(m.offset + m.size.Load()); err != nil {
+		return err
+	}
+	m.grow.ahead = false
+	return nil
+}
+
+// Appender returns m.Append as an [io.Writer].
+func (m *Map) Appender() io.Writer { return appender{m} }
+
+type appender struct{ m *Map }
+
+func (a appender) Write(p []byte) (int, error) {
+	if _, err := a.m.Append(p); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (a appender) WriteString(s string) (int, error) { return a.Write([]byte(s)) }

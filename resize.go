@@ -1,0 +1,242 @@
+package filemap
+
+import (
+	"errors"
+	"fmt"
+	"sync"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// A Map that was opened with [Reserve] maps more addresses than its file has
+// bytes. What lies beyond the end of the file faults until the file has become
+// longer, and again when it has become shorter; the kernel sees to both. So growth
+// is a change of the file's size and of one number here, and nothing moves:
+//
+//	0                 Len       grow.end               capacity
+//	├──────────────────┼───────────┼──────────────────────┤
+//	│ the Map's bytes  │ prepared  │ reserved addresses   │
+//	                     by Append   beyond the file
+//
+// growth is what Resize, Refresh and Append keep of that. Lock order: Map.mu
+// (shared), growth.mu.
+type growth struct {
+	mu       sync.Mutex
+	end      int64 // of the file, as far as this Map made it or saw it
+	prepared int64 // up to where of the mapping Append may store; 0: it has not begun
+	ahead    bool  // the file is longer than the Map, by Append's doing
+}
+
+// Resize makes the file so long that the Map has n bytes, and the Map with it.
+// Every slice and pointer into it stays valid, and readers go on meanwhile.
+//
+// New bytes are zero and have blocks on the device, so that a full disk is an
+// [ErrNoSpace] here, which leaves the old size, and not a failing store later;
+// with [Sparse] they have none. Bytes that are cut off are gone: a slice of them
+// faults, which is an [ErrTruncated] under [Map.Guard], and the methods say
+// [ErrBounds].
+//
+// More than was reserved is [ErrReserved]: see [Reserve] and [Map.Move]. A file
+// that another process has made longer or shorter is left alone ([ErrBounds]):
+// [Map.Refresh] first. Only for ReadWrite Maps that go to the end of the file
+// (else [ErrReadOnly], [ErrPrivate], [ErrOption]). The next [Map.Sync] makes the
+// size durable.
+//
+// fallocate(2) or its like to grow, ftruncate(2) to shrink. Windows cannot shrink
+// a file that is mapped by anybody.
+func (m *Map) Resize(n int64) error {
+	if err := m.beginGrowth("resize"); err != nil {
+		return err
+	}
+	defer m.endGrowth()
+	switch {
+	case n < 0:
+		return m.fail("resize", 0, 0, fmt.Errorf("%w: negative size", ErrBounds))
+	case n > m.capacity:
+		return m.fail("resize", 0, n, fmt.Errorf("%w: %d bytes are reserved", ErrReserved, m.capacity))
+	}
+	if err := m.trimLocked(); err != nil {
+		return m.fail("resize", 0, n, err)
+	}
+	if err := m.resizeLocked(n); err != nil {
+		return m.fail("resize", 0, n, err)
+	}
+	return nil
+}
+
+// beginGrowth checks that the Map may change its file's size, and takes the
+// locks that endGrowth gives back.
+func (m *Map) beginGrowth(op string) error {
+	if _, err := m.enter(op, 0, 0); err != nil {
+		return err
+	}
+	var err error
+	switch {
+	case m.mode == ReadOnly:
+		err = ErrReadOnly
+	case m.mode == Private:
+		err = ErrPrivate
+	case m.fixed:
+		err = fmt.Errorf("%w: this Map is a Range with a length, what follows in the file is not its own", ErrOption)
+	case !m.file.Valid():
+		err = ErrNoFile
+	}
+	if err != nil {
+		m.leave()
+		return m.fail(op, 0, 0, err)
+	}
+	m.grow.mu.Lock()
+	return nil
+}
+
+func (m *Map) endGrowth() {
+	m.grow.mu.Unlock()
+	m.leave()
+}
+
+func (m *Map) resizeLocked(n int64) error {
+	if err := m.unchangedLocked(); err != nil {
+		return err
+	}
+	old := m.size.Load()
+	if n > old {
+		if err := m.lengthenLocked(m.offset + n); err != nil {
+			return err
+		}
+		m.size.Store(n)
+		return nil
+	}
+	m.size.Store(n) // first, so that nobody is sent to bytes that go
+	if err := m.cutLocked(m.offset + n); err != nil {
+		m.size.Store(old)
+		return err
+	}
+	return nil
+}
+
+// unchangedLocked checks that the file is as long as this Map left it.
+func (m *Map) unchangedLocked() error {
+	st, err := m.file.Stat()
+	if err == nil && st.Size != m.grow.end {
+		err = fmt.Errorf("%w: the file has %d bytes and not the %d that were mapped (somebody else resized it: Refresh first)", ErrBounds, st.Size, m.grow.end)
+	}
+	return err
+}
+
+// lengthenLocked makes the file end bytes long, or leaves it as it was.
+func (m *Map) lengthenLocked(end int64) (err error) {
+	if m.flags&Sparse != 0 {
+		err = m.file.Truncate(end)
+	} else {
+		err = m.file.Allocate(m.grow.end, end-m.grow.end)
+	}
+	if err != nil {
+		// Some of it may have been allocated.
+		return spaceError(errors.Join(err, m.file.Truncate(m.grow.end)))
+	}
+	m.resizedLocked(end)
+	return nil
+}
+
+// cutLocked makes the file end bytes long, fewer than it has.
+func (m *Map) cutLocked(end int64) error {
+	if end == m.grow.end {
+		return nil
+	}
+	if err := m.file.Truncate(end); err != nil {
+		return err
+	}
+	m.known.forget()
+	m.resizedLocked(end)
+	return nil
+}
+
+// resizedLocked notes the file's new end, which the next Sync makes durable.
+func (m *Map) resizedLocked(end int64) {
+	m.grow.end = end
+	m.sync.resized.Store(true)
+}
+
+// spaceError says that a device is full, and what to do.
+func spaceError(err error) error {
+	if sys.NoSpace(err) {
+		return fmt.Errorf("%w (free space, or ask for less; filemap.Sparse puts the error off to the store): %w", ErrNoSpace, err)
+	}
+	return err
+}
+
+// Refresh looks how long the file has become by other hands and makes the Map as
+// long, as far as addresses are reserved, and never longer than the Range that it
+// was opened with. It returns the new length. Where the file has more than that
+// there is an [ErrReserved] too. fstat(2).
+//
+// It changes nothing for slices that were handed out: bytes that the file lost
+// fault, whether or not anybody called Refresh.
+func (m *Map) Refresh() (int64, error) {
+	if _, err := m.enter("refresh", 0, 0); err != nil {
+		return 0, err
+	}
+	defer m.leave()
+	if !m.file.Valid() {
+		return m.Len(), m.fail("refresh", 0, 0, ErrNoFile)
+	}
+	m.grow.mu.Lock()
+	defer m.grow.mu.Unlock()
+	st, err := m.file.Stat()
+	if err != nil {
+		return m.Len(), m.fail("refresh", 0, 0, err)
+	}
+	if m.grow.ahead && st.Size == m.grow.end {
+		return m.Len(), nil
+	}
+	has := max(st.Size-m.offset, 0)
+	n := min(has, m.capacity)
+	if n < m.size.Load() {
+		m.known.forget()
+	}
+	m.grow.end, m.grow.ahead, m.grow.prepared = st.Size, false, 0
+	m.size.Store(n)
+	if has > n && !m.fixed {
+		return n, m.fail("refresh", 0, has, fmt.Errorf("%w: %d bytes are reserved", ErrReserved, m.capacity))
+	}
+	return n, nil
+}
+
+// Reserved returns how many bytes the Map can have without moving: see [Reserve].
+func (m *Map) Reserved() int64 { return m.capacity }
+
+// Move maps the file once more, with addresses for n bytes (what [Reserve]
+// reserves), at another place: growth beyond what was reserved. The new Map has
+// the same mode and range. This one, and every slice of it, stays as it is, and
+// both show the same bytes, until the caller closes it; what Append has prepared
+// is cut off first. Its own advice, locks and protection do not go with it.
+//
+// The calls behind it: fcntl(2) F_DUPFD_CLOEXEC, mmap(2). Errors: as of [Open],
+// and [ErrNoFile], [ErrPrivate].
+func (m *Map) Move(n int64) (*Map, error) {
+	if _, err := m.enter("move", 0, 0); err != nil {
+		return nil, err
+	}
+	defer m.leave()
+	switch {
+	case m.mode == Private:
+		return nil, m.fail("move", 0, 0, ErrPrivate)
+	case !m.file.Valid():
+		return nil, m.fail("move", 0, 0, ErrNoFile)
+	}
+	m.grow.mu.Lock()
+	err := m.trimLocked()
+	m.grow.mu.Unlock()
+	if err != nil {
+		return nil, m.fail("move", 0, 0, err)
+	}
+	c := config{mode: m.mode, flags: m.flags &^ (Populated | Locked | NoDescriptor), offset: m.offset, length: ToEnd, reserve: n}
+	if m.fixed {
+		c.length, c.reserve = m.Len(), 0
+	}
+	file, err := m.file.Dup()
+	if err != nil {
+		return nil, m.fail("move", 0, n, err)
+	}
+	return mapOrClose(file, m.path, &c)
+}
