@@ -23,7 +23,7 @@ func newClock(capacity int) Policy { return &clock{frames: newFrames(capacity)} 
 
 func (c *clock) Added(p Page) {
 	if at := c.frames.find(p); at != 0 {
-		c.frames.marks[at] = clockUsed
+		c.frames.all[at].mark = clockUsed
 		return
 	}
 	c.frames.add(&c.circle, p)
@@ -31,7 +31,7 @@ func (c *clock) Added(p Page) {
 
 func (c *clock) Used(p Page) {
 	if at := c.frames.find(p); at != 0 {
-		c.frames.marks[at] = clockUsed
+		c.frames.all[at].mark = clockUsed
 	}
 }
 
@@ -46,11 +46,11 @@ func (c *clock) Victim(state func(Page) State) (Page, bool) {
 	for lap := range 3 {
 		for range c.circle.length {
 			at := c.circle.front
-			s := ask(state, f.pages[at], lap == 2)
-			if s == Idle && f.marks[at] == 0 {
+			s := ask(state, f.all[at].page, lap == 2)
+			if s == Idle && f.all[at].mark == 0 {
 				return f.remove(&c.circle, at), true
 			}
-			f.marks[at] = 0
+			f.all[at].mark = 0
 			f.toBack(&c.circle, at)
 		}
 	}

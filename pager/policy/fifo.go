@@ -33,7 +33,7 @@ func (q *fifo) Victim(state func(Page) State) (Page, bool) {
 	f := &q.frames
 	for range q.queue.length {
 		at := q.queue.front
-		if state(f.pages[at]) != Busy {
+		if state(f.all[at].page) != Busy {
 			return f.remove(&q.queue, at), true
 		}
 		f.toBack(&q.queue, at)

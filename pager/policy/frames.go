@@ -1,25 +1,32 @@
 package policy
 
-// frames holds the resident pages of a policy, in lists: which pages there are,
-// what is noted of each, and its neighbours in the one list that it is in.
+// frames holds the resident pages of a policy, each in one list, and finds them
+// by their number: a hash table with a chain for each of its buckets.
 //
-//	place   1     2     3     4              place 0 is none
-//	      ┌─────┬─────┬─────┬─────┐
-//	pages │  p  │  q  │     │  r  │  8 bytes
-//	marks │     │  1  │     │     │  1 byte: the policy's note
-//	links │→2   │→4 ←1│free │   ←2│  8 bytes
-//	      └─────┴─────┴─────┴─────┘
-//	index: page → place              under 6 bytes
+//	buckets   [ 2 │ 0 │ 4 │ … ]       a place each: the first of a chain
+//	              place 1      2       3       4          place 0 is none
+//	           ┌────────┬────────┬────────┬────────┐
+//	frame      │ page   │ page   │  free  │ page   │
+//	list       │ → 2    │ → 4 ←1 │   ·    │   ← 2  │
+//	chain      │ ·      │ → 1    │   ·    │ ·      │
+//	           └────────┴────────┴────────┴────────┘
+//
+// 28 bytes a page: 24 together, so that a page that comes or goes touches few
+// cache lines, and 4 of its bucket.
 type frames struct {
-	pages []Page
-	marks []uint8
-	links []link
-	free  uint32 // first of the places that are free, linked by next
-	index index
+	all     []frame
+	free    uint32 // first of the places that are free, linked by next
+	used    int
+	buckets []uint32
 }
 
-// link is the neighbours of a place in its list: next towards the newer end.
-type link struct{ prev, next uint32 }
+// frame is a resident page: prev and next are its neighbours in its list, next
+// the newer one; chain is the next page of the same bucket.
+type frame struct {
+	page              Page
+	prev, next, chain uint32
+	mark              uint8 // the policy's note
+}
 
 // list is a queue of places: the oldest at the front, the newest at the back.
 type list struct {
@@ -28,65 +35,89 @@ type list struct {
 }
 
 func newFrames(capacity int) frames {
-	f := frames{
-		pages: make([]Page, 1, capacity+1),
-		marks: make([]uint8, 1, capacity+1),
-		links: make([]link, 1, capacity+1),
-		index: newIndex(capacity),
-	}
-	return f
+	return frames{all: make([]frame, 1, capacity+1), buckets: make([]uint32, capacity)}
 }
 
-func (f *frames) find(p Page) uint32 { return f.index.find(f.pages, p) }
+func (f *frames) bucket(p Page) *uint32 { return &f.buckets[scale(hash(p), len(f.buckets))] }
+
+// find returns the place of p, 0 if it is not resident.
+func (f *frames) find(p Page) uint32 {
+	at := *f.bucket(p)
+	for at != 0 && f.all[at].page != p {
+		at = f.all[at].chain
+	}
+	return at
+}
 
 // add gives p a place at the back of l. It must have none yet.
 func (f *frames) add(l *list, p Page) uint32 {
+	if f.used == 2*len(f.buckets) {
+		f.grow()
+	}
+	f.used++
 	at := f.free
 	if at != 0 {
-		f.free = f.links[at].next
-		f.pages[at], f.marks[at] = p, 0
+		f.free = f.all[at].next
 	} else {
-		at = uint32(len(f.pages))
-		f.pages = append(f.pages, p)
-		f.marks = append(f.marks, 0)
-		f.links = append(f.links, link{})
+		at = uint32(len(f.all))
+		f.all = append(f.all, frame{})
 	}
-	f.index.insert(f.pages, at)
+	head := f.bucket(p)
+	f.all[at] = frame{page: p, chain: *head}
+	*head = at
 	f.pushBack(l, at)
 	return at
+}
+
+// grow happens when far more pages are resident than the capacity said.
+func (f *frames) grow() {
+	old := f.buckets
+	f.buckets = make([]uint32, 2*len(old))
+	for _, at := range old {
+		for at != 0 {
+			head, next := f.bucket(f.all[at].page), f.all[at].chain
+			f.all[at].chain, *head = *head, at
+			at = next
+		}
+	}
 }
 
 // remove takes the page at a place out of l, and gives the place back.
 func (f *frames) remove(l *list, at uint32) Page {
 	f.unlink(l, at)
-	p := f.pages[at]
-	f.index.remove(f.pages, p)
-	f.links[at] = link{next: f.free}
+	p := f.all[at].page
+	link := f.bucket(p)
+	for *link != at {
+		link = &f.all[*link].chain
+	}
+	*link = f.all[at].chain
+	f.all[at] = frame{next: f.free}
 	f.free = at
+	f.used--
 	return p
 }
 
 func (f *frames) unlink(l *list, at uint32) {
-	n := f.links[at]
-	if n.prev == 0 {
-		l.front = n.next
+	prev, next := f.all[at].prev, f.all[at].next
+	if prev == 0 {
+		l.front = next
 	} else {
-		f.links[n.prev].next = n.next
+		f.all[prev].next = next
 	}
-	if n.next == 0 {
-		l.back = n.prev
+	if next == 0 {
+		l.back = prev
 	} else {
-		f.links[n.next].prev = n.prev
+		f.all[next].prev = prev
 	}
 	l.length--
 }
 
 func (f *frames) pushBack(l *list, at uint32) {
-	f.links[at] = link{prev: l.back}
+	f.all[at].prev, f.all[at].next = l.back, 0
 	if l.back == 0 {
 		l.front = at
 	} else {
-		f.links[l.back].next = at
+		f.all[l.back].next = at
 	}
 	l.back = at
 	l.length++
