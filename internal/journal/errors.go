@@ -1,0 +1,70 @@
+package journal
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// Error is what every operation of this package returns when it fails.
+type Error struct {
+	Op     string // "open", "recover", "commit", "close", "read"
+	Path   string // the journal's
+	Offset int64  // in the target, where the error is about a part of it
+	Length int64  // in bytes; 0 where the error concerns all of it
+	Err    error  // why
+}
+
+// Error says it in one line.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "journal: %s %s", e.Op, e.Path)
+	if e.Length != 0 {
+		fmt.Fprintf(&b, " [%d, %d)", e.Offset, e.Offset+e.Length)
+	}
+	fmt.Fprintf(&b, ": %v", e.Err)
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Why an operation failed.
+var (
+	// ErrLocked: another process, or another Journal of this one, has the journal.
+	ErrLocked = errors.New("another writer has the journal (one at a time: wait until it has closed)")
+
+	// ErrNotJournal: the file at the journal's path is something else. It is left
+	// alone.
+	ErrNotJournal = errors.New("the file is no journal (move it away if nobody needs it)")
+
+	// ErrVersion: the journal was written by a newer version of this package.
+	ErrVersion = errors.New("the journal's version is not known here (open it with the version that wrote it)")
+
+	// ErrForeign: the journal holds a commit to another file than this one, so
+	// that it must not be applied, and may be all there is of that commit.
+	ErrForeign = errors.New("the journal belongs to another file (put it back beside its own, or adopt it if this is a true copy of both)")
+
+	// ErrVanished: the journal was removed, renamed or replaced while it was in
+	// use. A commit now could not be found again after a power cut: nothing was
+	// written.
+	ErrVanished = errors.New("the journal is gone from its place (nothing was written; put it back, or save the data elsewhere)")
+
+	// ErrPending: the commit is in the journal and will be whole after a restart,
+	// but not all of it could be written to the target. The next Commit, Finish or
+	// Open goes on with it.
+	ErrPending = errors.New("the commit is safe in the journal but not yet in its file (mend what is wrong and commit again)")
+
+	// ErrFailed: a sync failed before, and nobody can say what is on the device.
+	// What was committed before that is safe; opening again finds out about the rest.
+	ErrFailed = errors.New("an earlier sync failed (save the data elsewhere, and open again)")
+
+	// ErrExtent: an extent of a commit that does not fit into the target's new size.
+	ErrExtent = errors.New("an extent lies outside of the target")
+
+	// ErrClosed: the Journal was closed.
+	ErrClosed = errors.New("the journal is closed")
+
+	// ErrBusy: a writer commits so often that no moment was found to read in.
+	ErrBusy = errors.New("the file changes all the time (retry)")
+)

@@ -1,0 +1,382 @@
+package journal
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"path/filepath"
+	"sync"
+	"testing"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// realTarget makes a file with n bytes and returns it with its journal's path.
+func realTarget(t *testing.T, n int) (Target, string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "file")
+	if err := os.WriteFile(path, bytes.Repeat([]byte{0xee}, n), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	return openTarget(t, path), path + ".journal"
+}
+
+func openTarget(t *testing.T, path string) Target {
+	t.Helper()
+	f, err := sys.OpenFile(path, sys.Write, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = f.Close() })
+	return TargetOf(f)
+}
+
+func open(t *testing.T, path string, target Target) (*Journal, Recovery) {
+	t.Helper()
+	j, r, err := Open(path, target, testIdentity)
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skipf("unsupported here: %v", err)
+	}
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { _ = j.Close() })
+	return j, r
+}
+
+func contents(t *testing.T, target Target) []byte {
+	t.Helper()
+	size, err := target.Size()
+	if err != nil {
+		t.Fatal(err)
+	}
+	b := make([]byte, size)
+	if _, err := target.ReadAt(b, 0); err != nil {
+		t.Fatal(err)
+	}
+	return b
+}
+
+// abandon leaves a journal as the death of the process would.
+func abandon(t *testing.T, j *Journal) {
+	t.Helper()
+	if err := j.file.Close(); err != nil {
+		t.Fatal(err)
+	}
+	j.closed = true
+}
+
+func TestCommitAndReopen(t *testing.T) {
+	target, path := realTarget(t, 3*block)
+	j, r := open(t, path, target)
+	if r.State != Empty {
+		t.Errorf("a new journal is %v", r.State)
+	}
+	c := commitOf{3*block + 5, []int64{0, 2, 3}}
+	if err := j.Commit(c.size, c.extents(1)); err != nil {
+		t.Fatal(err)
+	}
+	want := states(bytes.Repeat([]byte{0xee}, 3*block), []commitOf{c})[1]
+	if !bytes.Equal(contents(t, target), want) {
+		t.Error("the target is not as committed")
+	}
+	abandon(t, j)
+	// As if nothing of it had reached the target.
+	if _, err := target.WriteAt(make([]byte, 100), 0); err != nil {
+		t.Fatal(err)
+	}
+	j, r = open(t, path, target)
+	if r.State != Whole || r.Extents != 3 || r.Bytes != 2*block+5 || r.Changed != 1 || r.Size != c.size {
+		t.Errorf("recovery %+v", r)
+	}
+	if !bytes.Equal(contents(t, target), want) {
+		t.Error("the target is not as committed after the recovery")
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if _, r = open(t, path, target); r.State != Empty {
+		t.Errorf("after Close the journal is %v", r.State)
+	}
+}
+
+func TestOneWriterAtATime(t *testing.T) {
+	target, path := realTarget(t, block)
+	j, _ := open(t, path, target)
+	if _, _, err := Open(path, target, testIdentity); !errors.Is(err, ErrLocked) {
+		t.Errorf("a second writer: %v", err)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	open(t, path, target)
+}
+
+// What must not be applied, nor written over.
+func TestRefused(t *testing.T) {
+	target, path := realTarget(t, 2*block)
+	j, _ := open(t, path, target)
+	c := commitOf{2 * block, []int64{1}}
+	if err := j.Commit(c.size, c.extents(1)); err != nil {
+		t.Fatal(err)
+	}
+	abandon(t, j)
+	committed, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	edit := func(f func(b []byte)) []byte {
+		b := bytes.Clone(committed)
+		f(b)
+		return b
+	}
+	resum := func(b []byte) { binary.LittleEndian.PutUint32(b[76:], headerSum(b, 1)) }
+	for _, c := range []struct {
+		name string
+		file []byte
+		want error
+	}{
+		{"another file", []byte("dear diary"), ErrNotJournal},
+		{"a newer version", edit(func(b []byte) { b[8] = 2 }), ErrVersion},
+		{"another's journal", edit(func(b []byte) { b[50]++; resum(b) }), ErrForeign},
+	} {
+		if err := os.WriteFile(path, c.file, 0o600); err != nil {
+			t.Fatal(err)
+		}
+		before := contents(t, target)
+		if _, _, err := Open(path, target, testIdentity); !errors.Is(err, c.want) {
+			t.Errorf("%s: %v", c.name, err)
+		}
+		after, err := os.ReadFile(path)
+		if err != nil || !bytes.Equal(after, c.file) || !bytes.Equal(before, contents(t, target)) {
+			t.Errorf("%s: it was written to (%v)", c.name, err)
+		}
+	}
+	// A foreign one can be adopted, or thrown away.
+	adopt := testIdentity
+	adopt.Adopt = true
+	foreign := edit(func(b []byte) { b[50]++; resum(b) })
+	if err := os.WriteFile(path, foreign, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	j, r, err := Open(path, target, adopt)
+	if err != nil || r.State != Whole {
+		t.Fatalf("adopting: %v, %+v", err, r)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+	reset := testIdentity
+	reset.Reset = true
+	if err := os.WriteFile(path, foreign, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if j, r, err = Open(path, target, reset); err != nil || r.State != Empty {
+		t.Fatalf("resetting: %v, %+v", err, r)
+	}
+	if err := j.Close(); err != nil {
+		t.Fatal(err)
+	}
+}
+
+// A journal with any one bit wrong is not applied.
+func TestEveryBitCounts(t *testing.T) {
+	d := newDisk(bytes.Repeat([]byte{0xee}, block))
+	j, _, err := OpenOn(d.journal, d.target, testIdentity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	small := []Extent{{10, []byte("abcdef")}}
+	if err := j.Commit(block, small); err != nil {
+		t.Fatal(err)
+	}
+	good := bytes.Clone(d.journal.now)
+	check := func(at int, bit byte) {
+		b := bytes.Clone(good)
+		b[at] ^= 1 << bit
+		d := newDisk(bytes.Repeat([]byte{0xee}, block))
+		d.journal.now, d.journal.durable = b, bytes.Clone(b)
+		_, r, err := OpenOn(d.journal, d.target, testIdentity)
+		if (err == nil && r.State == Whole) || bytes.Contains(d.target.now, []byte("abc")) {
+			t.Errorf("byte %d, bit %d: %+v, %v", at, bit, r, err)
+		}
+	}
+	for bit := range byte(8) {
+		for at := range fixed + perExtent {
+			check(at, bit)
+		}
+		for at := range 6 {
+			check(block+at, bit)
+		}
+	}
+}
+
+func TestVanishedJournal(t *testing.T) {
+	target, path := realTarget(t, block)
+	j, _ := open(t, path, target)
+	if err := os.Rename(path, path+".away"); err != nil {
+		t.Skipf("an open file cannot be renamed here: %v", err)
+	}
+	before := contents(t, target)
+	c := commitOf{block, []int64{0}}
+	if err := j.Commit(c.size, c.extents(1)); !errors.Is(err, ErrVanished) {
+		t.Errorf("without a journal: %v", err)
+	}
+	if !bytes.Equal(contents(t, target), before) {
+		t.Error("the target was written")
+	}
+	if err := os.Rename(path+".away", path); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Commit(c.size, c.extents(1)); err != nil {
+		t.Errorf("put back: %v", err)
+	}
+}
+
+func TestSyncsOfACommit(t *testing.T) {
+	d := newDisk(make([]byte, 4*block))
+	j, _, err := OpenOn(d.journal, d.target, testIdentity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	counts := &counted{Target: d.target}
+	j.target = counts
+	if err := j.Commit(4*block, nil); err != nil || counts.syncs != 0 {
+		t.Errorf("an empty commit: %v, %d syncs", err, counts.syncs)
+	}
+	steps := d.steps
+	if err := j.Commit(4*block, []Extent{{0, make([]byte, block)}}); err != nil || counts.syncs != 1 {
+		t.Errorf("a commit: %v, %d syncs of the target", err, counts.syncs)
+	}
+	// Data, header, sync; data, sync.
+	if n := d.steps - steps; n != 5 {
+		t.Errorf("%d operations", n)
+	}
+	if err := j.Commit(4*block, []Extent{{4*block - 1, []byte("ab")}}); !errors.Is(err, ErrExtent) {
+		t.Errorf("beyond the end: %v", err)
+	}
+}
+
+type counted struct {
+	Target
+	syncs int
+}
+
+func (c *counted) Sync() error {
+	c.syncs++
+	return c.Target.Sync()
+}
+
+// Readers see one commit, whole, while a writer commits and dies at any point.
+func TestReadersSeeWholeCommits(t *testing.T) {
+	target, path := realTarget(t, 4*block)
+	j, _ := open(t, path, target)
+	c := commitOf{4 * block, []int64{0, 1, 2, 3}}
+	if err := j.Commit(c.size, c.extents(1)); err != nil {
+		t.Fatal(err)
+	}
+	stop := make(chan struct{})
+	var readers sync.WaitGroup
+	for range 2 {
+		readers.Go(func() {
+			p := make([]byte, 4*block+1)
+			for {
+				select {
+				case <-stop:
+					return
+				default:
+				}
+				n, err := Read(context.Background(), path, target, testIdentity, p, 0)
+				if n != 4*block || !errors.Is(err, io.EOF) {
+					t.Errorf("%d bytes, %v", n, err)
+					return
+				}
+				if !isGeneration(p[:n]) {
+					t.Error("a mixture of commits was read")
+					return
+				}
+			}
+		})
+	}
+	for g := range int64(200) {
+		if err := j.Commit(c.size, c.extents(g)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(stop)
+	readers.Wait()
+}
+
+func isGeneration(b []byte) bool {
+	for g := range int64(256) {
+		same := true
+		for p := range int64(4) {
+			same = same && bytes.Equal(b[p*block:(p+1)*block], generation(g, p))
+		}
+		if same {
+			return true
+		}
+	}
+	return false
+}
+
+// A reader's answer at every point of a commit at which the writer can have died.
+func TestReadersAfterADeath(t *testing.T) {
+	begin := bytes.Repeat([]byte{0xee}, 2*block)
+	commits := []commitOf{{2 * block, []int64{0, 1}}, {3 * block, []int64{1, 2}}}
+	all := states(begin, commits)
+	for at := 1; ; at++ {
+		d := newDisk(begin)
+		d.stopAt = at
+		done, begun, err := run(d, commits, broken{})
+		p := make([]byte, 4*block)
+		n, steady, readErr := readConsistent(d.journal, d.target, testIdentity, p, 0)
+		if !steady || !errors.Is(readErr, io.EOF) {
+			t.Fatalf("operation %d: steady %v, %v", at, steady, readErr)
+		}
+		if !bytes.Equal(p[:n], all[done]) && !bytes.Equal(p[:n], all[begun]) {
+			t.Errorf("operation %d: read neither state %d nor %d", at, done, begun)
+		}
+		if err == nil {
+			return
+		}
+	}
+}
+
+// The parser meets any bytes: it must not crash, nor take memory that the file
+// does not warrant, nor apply what does not encode to the same.
+func FuzzOpen(f *testing.F) {
+	d := newDisk(make([]byte, 2*block))
+	j, _, err := OpenOn(d.journal, d.target, testIdentity)
+	if err != nil {
+		f.Fatal(err)
+	}
+	f.Add(bytes.Clone(d.journal.now))
+	if err := j.Commit(2*block, []Extent{{3, []byte("abc")}, {block, make([]byte, 50)}}); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(bytes.Clone(d.journal.now))
+	f.Add([]byte{})
+	f.Add([]byte(magic))
+	f.Fuzz(func(t *testing.T, b []byte) {
+		d := newDisk(make([]byte, 2*block))
+		d.journal.now, d.journal.durable = bytes.Clone(b), bytes.Clone(b)
+		h, state, err := readJournal(d.journal)
+		if err == nil && state == Whole && (h.size < 0 || h.size > 1<<24) {
+			return // a model of that size does not fit
+		}
+		if err == nil && state == Whole && !bytes.Equal(h.encode(), b[:len(h.encode())]) && isZero(b[fixed+len(h.entries)*perExtent:len(h.encode())]) {
+			t.Error("a header that this package would not write")
+		}
+		_, r, err := OpenOn(d.journal, d.target, testIdentity)
+		if err != nil {
+			return
+		}
+		if r.State != state || (r.State != Whole && !isZero(d.target.now)) {
+			t.Errorf("state %v, read as %v, target touched: %v", r.State, state, !isZero(d.target.now))
+		}
+	})
+}
