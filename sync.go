@@ -14,6 +14,8 @@ type syncState struct {
 	failed   error // the first failure; later Syncs return it
 	newEntry bool  // Create made the file and no Sync has made its entry durable
 
+	skip, backoff int // Syncs until dirtyFolios looks again
+
 	resized atomic.Bool // the file's size has changed since the last Sync
 }
 
@@ -60,9 +62,11 @@ func (m *Map) syncPages(off, n int64) error {
 		}
 	} else if n > 0 {
 		begin, length := m.pagesOf(off, n)
+		unmap := m.dirtyFolios(begin, length)
 		if err := m.region.Sync(m.file, begin, length); err != nil {
 			return err
 		}
+		unmap()
 	}
 	if resized := m.sync.resized.Swap(false); (resized || m.sync.newEntry) && m.file.Valid() {
 		if err := m.file.Sync(); err != nil {
