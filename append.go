@@ -7,14 +7,13 @@ import (
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
-// How Append gets its room. Pages that a store would make one by one, with a fault
-// each, come several times cheaper by the hundred: a write of zeros gives the page
-// cache large folios and the device's promise of blocks, and populating maps them
-// all in one call. A large piece is written at once and never stored at all.
+// How Append gets its room. Stores to pages that a file does not have yet make
+// them one by one, with a fault each. A write of zeros makes them by the hundred, in
+// large folios, and has the device's promise of blocks; the first store to a folio
+// then maps it whole. That is several times cheaper, zeros and all.
 const (
 	prepareLeast = 64 << 10
-	prepareMost  = 1 << 20
-	writeFrom    = 16 << 10
+	prepareMost  = 2 << 20
 )
 
 var zeros [prepareMost]byte
@@ -24,13 +23,16 @@ var zeros [prepareMost]byte
 // who sees the new length sees the bytes. Several goroutines may append: each p is
 // in one piece.
 //
-// The file grows ahead of the Map, by half of its length each time, between 64 KiB
-// and 1 MiB, so that a short p costs a copy and rarely a system call. Others who
+// The file grows ahead of the Map, to twice its length each time, by no less than
+// 64 KiB and no more than 2 MiB, so that p costs a copy and rarely a system call. Others who
 // look at the file see that growth, as zeros. [Map.Close], [Map.Trim] and
 // [Map.Resize] cut the file to the Map's length; after a crash it may end in zeros.
 //
 // The errors are those of [Map.Resize]; nothing of p counts then.
 func (m *Map) Append(p []byte) (off int64, err error) {
+	if off, ok := m.appendPrepared(p); ok {
+		return off, nil
+	}
 	if err := m.beginGrowth("append"); err != nil {
 		return 0, err
 	}
@@ -47,8 +49,21 @@ func (m *Map) Append(p []byte) (off int64, err error) {
 	return off, nil
 }
 
-// putLocked stores p to off, the Map's end: through the mapping where that is
-// prepared, by a write where p is large, and else after preparing more.
+// appendPrepared is Append where there is room for p already and nothing can be
+// wrong but the store itself, whose error is then found the long way.
+func (m *Map) appendPrepared(p []byte) (off int64, ok bool) {
+	m.grow.mu.Lock()
+	defer m.grow.mu.Unlock()
+	off = m.size.Load()
+	n := int64(len(p))
+	if n > m.grow.prepared-off || m.backing != Mapped || m.closed.Load() || m.copyGuarded("append", m.data[off:], p) != nil {
+		return off, false
+	}
+	m.size.Store(off + n)
+	return off, true
+}
+
+// putLocked stores p to off, the Map's end, after preparing as much as it takes.
 func (m *Map) putLocked(p []byte, off int64) error {
 	if m.grow.prepared == 0 {
 		if err := m.unchangedLocked(); err != nil {
@@ -58,9 +73,6 @@ func (m *Map) putLocked(p []byte, off int64) error {
 	}
 	for len(p) > 0 {
 		room := m.grow.prepared - off
-		if room == 0 && len(p) >= writeFrom {
-			return m.writeBehindLocked(p, off)
-		}
 		if room == 0 {
 			if err := m.prepareLocked(off); err != nil {
 				return err
@@ -90,20 +102,9 @@ func (m *Map) storePrepared(p []byte, off int64) error {
 	return err
 }
 
-// writeBehindLocked writes p to the end of the file, which is that of the Map.
-func (m *Map) writeBehindLocked(p []byte, off int64) error {
-	end := m.offset + off
-	if _, err := m.file.WriteAt(p, end); err != nil {
-		return spaceError(errors.Join(err, m.file.Truncate(end)))
-	}
-	m.resizedLocked(end + int64(len(p)))
-	m.grow.prepared = off + int64(len(p))
-	return nil
-}
-
 // prepareLocked makes the file longer than off, its end, by zeros.
 func (m *Map) prepareLocked(off int64) error {
-	n := min(max(off/2&^(prepareLeast-1), prepareLeast), prepareMost)
+	n := min(max(off&^(prepareLeast-1), prepareLeast), prepareMost)
 	n -= (m.offset + off) % int64(sys.PageSize) // so that what follows is whole pages
 	n = min(n, m.capacity-off)
 	end := m.offset + off
@@ -112,11 +113,6 @@ func (m *Map) prepareLocked(off int64) error {
 	}
 	m.resizedLocked(end + n)
 	m.grow.prepared, m.grow.ahead = off+n, true
-	if m.backing == Mapped {
-		begin, length := m.pagesOf(off, n)
-		// It only saves faults: what fails here fails at the store.
-		_ = m.region.Advise(sys.PopulateWrite, begin, length)
-	}
 	return nil
 }
 

@@ -22,7 +22,9 @@ func (m *Map) Close() error {
 		return m.fail("close", 0, 0, ErrClosed)
 	}
 	tracker.closed(m)
+	m.grow.mu.Lock()
 	err := m.trimLocked()
+	m.grow.mu.Unlock()
 	if m.region.Len() > 0 {
 		err = retired.add(m)
 	}

@@ -26,6 +26,9 @@ type Mapping struct {
 	// ReadAt and WriteAt are the library's own, where it has them.
 	ReadAt, WriteAt func(p []byte, off int64) (int, error)
 
+	// Sync makes the stores durable; nil where the mapping cannot be stored to.
+	Sync func() error
+
 	Close func() error
 }
 

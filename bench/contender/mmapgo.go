@@ -41,5 +41,5 @@ func mmapGo(path string, flag, prot int) (*Mapping, error) {
 	if err != nil {
 		return nil, errors.Join(err, f.Close())
 	}
-	return &Mapping{Bytes: m, Close: func() error { return errors.Join(m.Unmap(), f.Close()) }}, nil
+	return &Mapping{Bytes: m, Sync: m.Flush, Close: func() error { return errors.Join(m.Unmap(), f.Close()) }}, nil
 }

@@ -27,5 +27,5 @@ func raw(path string, flag, prot int) (*Mapping, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mapping{Bytes: b, Close: func() error { return rawUnmap(fd, b) }}, nil
+	return &Mapping{Bytes: b, Sync: func() error { return unix.Msync(b, unix.MS_SYNC) }, Close: func() error { return rawUnmap(fd, b) }}, nil
 }

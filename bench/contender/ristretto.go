@@ -48,5 +48,5 @@ func ristretto(path string, flag int) (*Mapping, error) {
 	if err != nil {
 		return nil, err
 	}
-	return &Mapping{Bytes: m.Data, Close: func() error { return errors.Join(z.Munmap(m.Data), m.Fd.Close()) }}, nil
+	return &Mapping{Bytes: m.Data, Sync: m.Sync, Close: func() error { return errors.Join(z.Munmap(m.Data), m.Fd.Close()) }}, nil
 }

@@ -6,10 +6,14 @@ package sys
 
 // Dirty counts the pages of [off, off+n) of the file that are in memory and not yet
 // on the device.
-func (f File) Dirty(_, _ int64) (pages int64, err error) { return 0, unsupported("counting dirty pages") }
+func (f File) Dirty(_, _ int64) (pages int64, err error) {
+	return 0, unsupported("counting dirty pages")
+}
 
 // Unmap takes the translations of [off, off+n) away.
 func (r Region) Unmap(_, _ int) error { return unsupported("unmapping pages that stay") }
 
 // MappedTogether tells how many pages of [off, off+n) one fault maps.
-func (r Region) MappedTogether(_, _ int) (int, error) { return 0, unsupported("looking at a page table") }
+func (r Region) MappedTogether(_, _ int) (int, error) {
+	return 0, unsupported("looking at a page table")
+}
