@@ -1,0 +1,85 @@
+package sys
+
+import (
+	"errors"
+	"os"
+	"sync/atomic"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// Decommit gives the memory of ranges of anonymous regions back and keeps their
+// addresses, readable and writable; zeros stand there afterwards. Many ranges
+// cost one system call, process_madvise(2) on this process with MADV_DONTNEED,
+// where the kernel allows that (Linux 6.13), else an madvise(2) each.
+func Decommit(ranges []Range) error {
+	for len(ranges) > 1 && !noProcessMadvise.Load() {
+		part := ranges[:min(len(ranges), decommitBatch)]
+		done, err := decommitMany(part)
+		if err != nil || done == 0 {
+			break
+		}
+		ranges = ranges[done:]
+	}
+	for _, r := range ranges {
+		if err := r.Region.Advise(DontNeed, r.Off, r.N); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+const decommitBatch = 64
+
+// noProcessMadvise is set when the kernel has refused the call for good.
+var noProcessMadvise atomic.Bool
+
+// pidfdSelf stands for the calling process where a pidfd is wanted
+// (PIDFD_SELF_THREAD_GROUP of linux/pidfd.h, Linux 6.14).
+const pidfdSelf = -10001
+
+// decommitMany returns how many of the ranges, from the first, are done.
+func decommitMany(ranges []Range) (int, error) {
+	var vec [decommitBatch]unix.Iovec
+	for i, r := range ranges {
+		vec[i].Base = (*byte)(unsafe.Add(r.Region.base, r.Off))
+		vec[i].SetLen(r.N)
+	}
+	done, err := processMadvise(pidfdSelf, vec[:len(ranges)])
+	if errors.Is(err, unix.EBADF) { // Linux 6.13
+		var fd int
+		if fd, err = unix.PidfdOpen(os.Getpid(), 0); err == nil {
+			done, err = processMadvise(fd, vec[:len(ranges)])
+			_ = unix.Close(fd)
+		}
+	}
+	if err != nil {
+		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ENOMEM) {
+			noProcessMadvise.Store(true)
+		}
+		return 0, err
+	}
+	return wholeRanges(ranges, done), nil
+}
+
+func processMadvise(fd int, vec []unix.Iovec) (uintptr, error) {
+	done, _, errno := unix.Syscall6(unix.SYS_PROCESS_MADVISE, uintptr(fd),
+		uintptr(unsafe.Pointer(&vec[0])), uintptr(len(vec)), unix.MADV_DONTNEED, 0, 0)
+	if errno != 0 {
+		return 0, errno
+	}
+	return done, nil
+}
+
+// wholeRanges is how many ranges the first done bytes of them are. One that is
+// done in part is done again.
+func wholeRanges(ranges []Range, done uintptr) int {
+	for i, r := range ranges {
+		if done < uintptr(r.N) {
+			return i
+		}
+		done -= uintptr(r.N)
+	}
+	return len(ranges)
+}
