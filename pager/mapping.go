@@ -1,0 +1,499 @@
+package pager
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"math"
+	"runtime"
+	"sync"
+
+	"github.com/filemap-go/filemap/internal/journal"
+	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/observe/event"
+	"github.com/filemap-go/filemap/pager/policy"
+	"github.com/filemap-go/filemap/pager/store"
+)
+
+// Mode says what may be done with the mapped bytes, and where changes go.
+type Mode uint8
+
+const (
+	// ReadOnly mappings: the bytes can be read.
+	ReadOnly Mode = iota
+
+	// Shared mappings: changes go to the store, when memory is short or when Sync or Close
+	// asks.
+	Shared
+
+	// Private mappings: changes stay in this mapping, in memory and in swap, and are gone
+	// when it is closed. The store is only read.
+	Private
+
+	// Transactional mappings: changes go to the store only when Commit asks, then all of
+	// them or none; until then they are in memory and in swap. Close discards
+	// what was not committed.
+	Transactional
+)
+
+// String names the mode: "read-only".
+func (m Mode) String() string {
+	switch m {
+	case ReadOnly:
+		return "read-only"
+	case Shared:
+		return "shared"
+	case Private:
+		return "private"
+	case Transactional:
+		return "transactional"
+	}
+	return fmt.Sprintf("Mode(%d)", uint8(m))
+}
+
+// Options are how [Pager.Map] maps. The zero Options map all of the store for
+// reading.
+type Options struct {
+	Mode Mode
+
+	// Offset and Length are the store's range: Offset a multiple of the page
+	// size, Length 0 for everything behind it.
+	Offset, Length int64
+
+	// Name is what errors and events call the mapping; for stores that have a
+	// Path method it is that by default.
+	Name string
+
+	// Check, unless nil, verifies every page that is read from the store.
+	Check Checker
+
+	// Journal is the path of the file through which a Transactional mapping
+	// commits; with that Mode only, and needed there. See [Mapping.Commit].
+	Journal string
+
+	// NoReadahead leaves out the reading ahead of sequential access.
+	NoReadahead bool
+
+	journalFile journal.File // instead of Journal, in tests
+}
+
+// Mapping is a range of a store as memory: page i of it, when it is there, at the
+// i-th page of one contiguous range of addresses. It is safe for concurrent use.
+type Mapping struct {
+	// What a hit needs comes first.
+	hot      []cell // table; empty when hits are counted or told
+	data     []byte // the region, whole pages
+	size     uint64 // bytes
+	inPage   uint64 // pageBytes - 1
+	shift    uint
+	writable bool
+	pager    *Pager
+
+	table  []cell
+	chunks chunks
+	mode   Mode
+	id     uint64
+	name   string
+	base   int64 // offset in the store
+	store  store.Store
+	check  Checker
+	region sys.Region
+
+	ahead    readahead
+	syncTurn chan struct{} // held by the one Sync, Commit, Discard or Close
+	gate     *gate         // Transactional: keeps writers out of a commit
+	commits  *committer    // Transactional
+
+	tasks tasks
+}
+
+// Map maps a range of a store: it reserves as many addresses, and a page table of
+// 8 bytes a page, and reads nothing. The store must stay open until the mapping
+// is closed, and others must not change it, unless it is only read and they
+// append.
+//
+// Its errors: ErrConfig, ErrBounds, ErrTooLarge, and what the store says about
+// its size.
+func (p *Pager) Map(s store.Store, o Options) (*Mapping, error) {
+	begun := p.now()
+	m := &Mapping{pager: p, store: s, mode: o.Mode, name: o.Name, base: o.Offset, check: o.Check}
+	if named, ok := s.(interface{ Path() string }); ok && m.name == "" {
+		m.name = named.Path()
+	}
+	length, err := m.rangeOf(s, o)
+	if err != nil {
+		return nil, m.fail("map", 0, 0, err)
+	}
+	if err := m.reserve(length); err != nil {
+		return nil, m.fail("map", 0, length, err)
+	}
+	if o.Mode == Transactional {
+		m.gate = newGate()
+		if m.commits, err = openCommitter(m, o); err != nil {
+			return nil, m.fail("map", 0, length, err)
+		}
+	}
+	if !o.NoReadahead {
+		m.ahead.init(int(p.config.ReadaheadBytes >> p.shift))
+	}
+	if err := p.enlist(m); err != nil {
+		if m.commits != nil {
+			_ = m.commits.close()
+		}
+		return nil, m.fail("map", 0, length, err)
+	}
+	p.tell(event.Map, m, begun, 0, uint64(len(m.table)), false)
+	return m, nil
+}
+
+// rangeOf checks the options and returns the length of the mapping.
+func (m *Mapping) rangeOf(s store.Store, o Options) (int64, error) {
+	page := int64(m.pager.pageBytes)
+	switch {
+	case o.Mode > Transactional:
+		return 0, fmt.Errorf("%w: there is no %v", ErrConfig, o.Mode)
+	case o.Offset%page != 0:
+		return 0, fmt.Errorf("%w: Offset is %d, no multiple of the page size of %d bytes", ErrConfig, o.Offset, page)
+	case (o.Mode == Transactional) != (o.Journal != "" || o.journalFile != nil):
+		return 0, fmt.Errorf("%w: Journal belongs to Mode Transactional, and that needs one", ErrConfig)
+	case o.Mode == Transactional && o.Check != nil:
+		return 0, fmt.Errorf("%w: Check does not go with Mode Transactional, whose journal writes the store", ErrConfig)
+	}
+	size, err := s.Size()
+	if err != nil {
+		return 0, err
+	}
+	if o.Offset < 0 || o.Length < 0 || o.Offset > size || o.Length > size-o.Offset {
+		return 0, fmt.Errorf("%w of the store, which has %d bytes", ErrBounds, size)
+	}
+	if o.Length == 0 {
+		return size - o.Offset, nil
+	}
+	return o.Length, nil
+}
+
+// reserve takes addresses and a page table. The memory behind them comes page by
+// page, as they are written to: no huge pages, which would bring 512 at once.
+func (m *Mapping) reserve(length int64) error {
+	p := m.pager
+	pages := (uint64(length) + uint64(p.pageBytes) - 1) >> p.shift
+	if pages > math.MaxInt>>p.shift || pages >= 1<<pageIDBits {
+		return ErrTooLarge
+	}
+	m.size, m.shift, m.inPage = uint64(length), p.shift, uint64(p.pageBytes)-1
+	m.writable = m.mode != ReadOnly
+	m.syncTurn = make(chan struct{}, 1)
+	m.tasks.init()
+	if pages == 0 {
+		return nil
+	}
+	region, err := sys.MapAnonymous(int(pages<<p.shift), sys.ProtRead|sys.ProtWrite, false)
+	if err != nil {
+		if sys.NoMemory(err) {
+			err = fmt.Errorf("%w: %w", ErrTooLarge, err)
+		}
+		return err
+	}
+	// Best effort: systems without the advice have no such pages to fear.
+	_ = region.Advise(sys.NoHugePage, 0, region.Len())
+	m.region, m.data = region, region.Bytes()
+	m.table = make([]cell, pages)
+	m.chunks = newChunks(pages)
+	if p.config.Events == nil && !p.config.CountHits {
+		m.hot = m.table
+	}
+	// Addresses are given back when nobody can reach the mapping any more: until
+	// then who reads without a pin may be looking at them.
+	runtime.AddCleanup(m, func(r sys.Region) { _ = r.Release() }, region)
+	return nil
+}
+
+// A page's name for the policy: the mapping's number and the page's.
+const pageIDBits = 40
+
+func (m *Mapping) pageID(page uint64) policy.Page { return policy.Page(m.id<<pageIDBits | page) }
+
+func (p *Pager) enlist(m *Mapping) error {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return ErrClosed
+	}
+	p.lastID++
+	if p.lastID >= 1<<(64-pageIDBits) {
+		return fmt.Errorf("%w: this pager has made %d mappings, make another", ErrTooLarge, p.lastID)
+	}
+	m.id = p.lastID
+	p.policyMu.Lock()
+	p.mappings[m.id] = m
+	p.policyMu.Unlock()
+	return nil
+}
+
+func (p *Pager) delist(m *Mapping) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	p.policyMu.Lock()
+	delete(p.mappings, m.id)
+	p.policyMu.Unlock()
+}
+
+// Len is the mapping's length in bytes.
+func (m *Mapping) Len() int64 { return int64(m.size) }
+
+// Mode is what the mapping was made with.
+func (m *Mapping) Mode() Mode { return m.mode }
+
+// Name is what errors call the mapping.
+func (m *Mapping) Name() string { return m.name }
+
+// Close ends the mapping. What is dirty in a Shared mapping is written to the
+// store first (it is durable only after Sync); what is changed in a Private one,
+// or not committed in a Transactional one, is gone.
+//
+// It waits for faults that are under way. While a page is pinned it is
+// [ErrPinned], and if the store cannot be written it is what the store says: in
+// both cases the mapping stays as it was and Close can be called again; [Mapping.Abandon]
+// does without writing. A second Close is [ErrClosed].
+func (m *Mapping) Close() error { return m.close("close", m.mode == Shared) }
+
+// Abandon is Close without writing anything: what the store has not, is lost.
+func (m *Mapping) Abandon() error { return m.close("abandon", false) }
+
+func (m *Mapping) close(op string, write bool) error {
+	begun := m.pager.now()
+	m.syncTurn <- struct{}{}
+	defer func() { <-m.syncTurn }()
+	if !m.tasks.close() {
+		return m.fail(op, 0, 0, ErrClosed)
+	}
+	if err := m.empty(write); err != nil {
+		m.tasks.reopen()
+		return err
+	}
+	m.pager.delist(m)
+	m.pager.tell(event.Unmap, m, begun, 0, uint64(len(m.table)), false)
+	if m.commits == nil {
+		return nil
+	}
+	if err := m.commits.close(); err != nil {
+		return m.fail(op, 0, 0, err) // closed all the same: the journal is finished by the next Map
+	}
+	return nil
+}
+
+// empty takes all pages out of memory and out of swap. The first pass claims
+// every page or none, so that nothing is lost when one is pinned.
+func (m *Mapping) empty(write bool) error {
+	claimed, err := m.claimAll()
+	if err == nil && write {
+		err = m.pager.writeOut(claimed)
+	}
+	if err != nil {
+		m.pager.unclaim(claimed)
+		return err
+	}
+	m.dropSwapped()
+	m.vacate(claimed)
+	return nil
+}
+
+// vacate takes pages that are evicting out of memory, whatever is in them, and
+// out of swap.
+func (m *Mapping) vacate(claimed []victim) {
+	for i := range claimed {
+		v := &claimed[i]
+		if v.word&slotted != 0 {
+			m.pager.swap.forget(m.pageID(v.page))
+		}
+		v.next = 0
+	}
+	m.pager.policyMu.Lock()
+	for _, v := range claimed {
+		m.pager.policy.Removed(m.pageID(v.page))
+	}
+	m.pager.policyMu.Unlock()
+	m.pager.depart(claimed)
+}
+
+// claimAll makes every resident page evicting. The caller has closed tasks, so
+// that no page can come in.
+func (m *Mapping) claimAll() ([]victim, error) {
+	var claimed []victim
+	for page := range uint64(len(m.table)) {
+		c := &m.table[page]
+		for w := c.load(); w.state() == resident || w.state() == evicting; w = c.load() {
+			if w.state() == evicting { // by reclaim
+				_ = m.pager.waits.wait(background, page, c)
+				continue
+			}
+			if w.pins() > 0 {
+				m.pager.unclaim(claimed)
+				return nil, m.fail("close", int64(page<<m.shift), 1<<m.shift, ErrPinned)
+			}
+			if to := w.in(evicting); c.swap(w, to) {
+				claimed = append(claimed, victim{m: m, page: page, word: to})
+				break
+			}
+		}
+	}
+	return claimed, nil
+}
+
+// dropSwapped gives the slots of all pages in swap back.
+func (m *Mapping) dropSwapped() {
+	for page := range uint64(len(m.table)) {
+		c := &m.table[page]
+		if w := c.load(); w.state() == swapped {
+			c.set(w, 0)
+			m.pager.swap.release(w.slot())
+		}
+	}
+}
+
+// fail makes the *Error of an operation on [off, off+n) of the mapping.
+func (m *Mapping) fail(op string, off, n int64, err error) *Error {
+	return &Error{Op: op, Path: m.name, Offset: m.base + off, Length: n, Err: err}
+}
+
+// within checks a range of the mapping.
+func (m *Mapping) within(op string, off int64, n int) error {
+	if off < 0 || n < 0 || uint64(off) > m.size || uint64(n) > m.size-uint64(off) {
+		return m.fail(op, off, int64(n), fmt.Errorf("%w of the mapping, which has %d bytes", ErrBounds, m.size))
+	}
+	return nil
+}
+
+// ReadAt copies bytes out of the mapping ([io.ReaderAt]): from resident pages
+// without a pin, from others after a fault. A read that ends beyond the mapping
+// delivers what there is and io.EOF. What others store at the same time may be
+// seen in part, as in memory.
+func (m *Mapping) ReadAt(p []byte, off int64) (int, error) {
+	return m.ReadAtContext(background, p, off)
+}
+
+// ReadAtContext is ReadAt with a context that ends its waits.
+func (m *Mapping) ReadAtContext(ctx context.Context, p []byte, off int64) (int, error) {
+	if off < 0 {
+		return 0, m.within("read", off, len(p))
+	}
+	if uint64(off) >= m.size {
+		return 0, m.orClosed("read", io.EOF)
+	}
+	var end error
+	if left := m.size - uint64(off); uint64(len(p)) > left {
+		p, end = p[:left], io.EOF
+	}
+	done := 0
+	for done < len(p) {
+		at := uint64(off) + uint64(done)
+		n := min(len(p)-done, int(m.inPage+1-at&m.inPage))
+		if !m.peek(p[done:done+n], at) {
+			n = min(len(p)-done, m.copyBytes()-int(at&m.inPage))
+			pin, err := m.Pin(ctx, int64(at), n)
+			if err != nil {
+				return done, err
+			}
+			copy(p[done:], pin.Bytes())
+			pin.Unpin()
+		}
+		done += n
+	}
+	runtime.KeepAlive(m)
+	return done, end
+}
+
+// copyBytes is how much ReadAt and WriteAt pin at a time: enough for one read of
+// the store, and little of the budget.
+func (m *Mapping) copyBytes() int {
+	return int(min(max(m.pager.frames.limit/8, 1), maxRun)) << m.shift
+}
+
+func (m *Mapping) orClosed(op string, err error) error {
+	if m.tasks.isClosed() {
+		return m.fail(op, 0, 0, ErrClosed)
+	}
+	return err
+}
+
+// WriteAt copies bytes into the mapping ([io.WriterAt]). A write that ends beyond
+// the mapping writes nothing: [ErrBounds].
+func (m *Mapping) WriteAt(p []byte, off int64) (int, error) {
+	return m.WriteAtContext(background, p, off)
+}
+
+// WriteAtContext is WriteAt with a context that ends its waits.
+func (m *Mapping) WriteAtContext(ctx context.Context, p []byte, off int64) (int, error) {
+	if err := m.within("write", off, len(p)); err != nil {
+		return 0, err
+	}
+	done := 0
+	for done < len(p) {
+		at := uint64(off) + uint64(done)
+		n := min(len(p)-done, m.copyBytes()-int(at&m.inPage))
+		pin, err := m.PinWrite(ctx, int64(at), n)
+		if err != nil {
+			return done, err
+		}
+		copy(pin.Bytes(), p[done:])
+		pin.Unpin()
+		done += n
+	}
+	return done, nil
+}
+
+// tasks counts what is under way on a mapping, so that Close can wait for it.
+type tasks struct {
+	mu     sync.Mutex
+	idle   sync.Cond
+	count  int
+	closed bool
+}
+
+func (t *tasks) init() { t.idle.L = &t.mu }
+
+func (t *tasks) begin() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	t.count++
+	return true
+}
+
+func (t *tasks) end() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.count--
+	if t.count == 0 {
+		t.idle.Broadcast()
+	}
+}
+
+// close lets nothing begin any more and waits for what is under way. It returns
+// false if that was so already.
+func (t *tasks) close() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	if t.closed {
+		return false
+	}
+	t.closed = true
+	for t.count > 0 {
+		t.idle.Wait()
+	}
+	return true
+}
+
+func (t *tasks) reopen() {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.closed = false
+}
+
+func (t *tasks) isClosed() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.closed
+}
