@@ -21,7 +21,10 @@ const (
 	exitUsage   = 2 // the command line makes no sense
 )
 
-func main() { os.Exit(run(os.Args[1:], os.Stdout, os.Stderr)) }
+func main() {
+	traceChild()
+	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+}
 
 // run carries out a command line and returns the exit status. The first
 // interrupt ends it in good order, which removes every file that it made; the
@@ -57,7 +60,8 @@ func (f failure) Unwrap() error { return f.error }
 
 func isUsage(err error) bool {
 	var wrong *compare.UsageError
-	if errors.As(err, &wrong) {
+	var wrongly wrongUse
+	if errors.As(err, &wrong) || errors.As(err, &wrongly) {
 		return true
 	}
 	var failed failure
@@ -89,6 +93,6 @@ and says which is faster here and why.`,
 		RunE: func(c *cobra.Command, args []string) error { return c.Help() },
 		Args: cobra.NoArgs,
 	}
-	root.AddCommand(newCompare(), newVersion(), newMan())
+	root.AddCommand(newCompare(), newTrace(), newVersion(), newMan())
 	return root
 }

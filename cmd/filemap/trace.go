@@ -1,0 +1,151 @@
+package main
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"os"
+
+	"github.com/dustin/go-humanize"
+	"github.com/spf13/cobra"
+
+	"github.com/filemap-go/filemap/observe"
+	"github.com/filemap-go/filemap/observe/export"
+)
+
+// traceFlags are the command line of "filemap trace".
+type traceFlags struct {
+	observe.Options
+	pattern, limit string
+	json, all      bool
+}
+
+func newTrace() *cobra.Command {
+	var f traceFlags
+	c := &cobra.Command{
+		Use:   "trace FILE",
+		Short: "Show what happens between mmap() and the first byte, and after it",
+		Long: `trace maps FILE, touches its pages by a pattern, and shows every step from the system
+call to the byte and back, by the four processes of paging: a region is made,
+addresses are translated, missing pages are brought in, pages leave.
+
+It first reads FILE, then stores: to a file of the same size beside it, which it
+makes and removes, so that FILE stays as it is. It then syncs, and stores again.
+
+As root it sees all of it: the page cache, readahead, the block device, reclaim.
+Without privilege it sees every fault with its address, its begin and its end, and
+which pages are mapped, cached and dirty. The header says which, and what is missing.
+
+--memory-limit maps FILE privately and lets the changed pages have only so much
+memory: they go to swap and come back. That needs root: a memory control group and
+a swap file are made, and taken down.
+
+Whatever trace mounts, makes and limits is undone at its end, on Ctrl-C as well; what
+a killed run has left is undone by the next.
+
+Exit status: 0 when the trace was made, 1 when it could not be, 2 when the command
+line makes no sense.`,
+		Example: `  filemap trace --cold points.f32                what a cold start costs
+  sudo filemap trace --cold points.f32           and why
+  filemap trace --cold --pattern random --pages 100 --advise random points.f32
+  sudo filemap trace --memory-limit 8MiB big.bin swap-out and swap-in, of pages made private`,
+		Args: cobra.ExactArgs(1),
+		RunE: verb(func(c *cobra.Command, args []string) error {
+			f.Path = args[0]
+			if err := f.complete(c); err != nil {
+				return wrongUse{err}
+			}
+			return runTrace(c, &f)
+		}),
+	}
+	f.define(c)
+	return c
+}
+
+func (f *traceFlags) define(c *cobra.Command) {
+	flags := c.Flags()
+	flags.SortFlags = false
+	flags.StringVar(&f.pattern, "pattern", string(observe.Sequential), "order of the pages: sequential, backward, random or stride")
+	flags.IntVar(&f.Touches, "pages", 0, fmt.Sprintf("how many pages to touch (default %d; twice the --memory-limit)", observe.DefaultTouches))
+	flags.Uint64Var(&f.Seed, "seed", 0, "of the random pattern")
+	flags.StringVar(&f.Advice, "advise", "", "give advice after mapping: normal, random, sequential, willneed or populate-read")
+	flags.BoolVar(&f.Cold, "cold", false, "evict FILE before")
+	flags.BoolVar(&f.NoWrite, "no-write", false, "leave the stores out")
+	flags.BoolVar(&f.InPlace, "write", false, "store to FILE itself, the bytes that are there; its time of change changes")
+	flags.BoolVar(&f.Private, "private", false, "map privately, so that a store makes a private copy of its page")
+	flags.StringVar(&f.limit, "memory-limit", "", "let private pages have so much memory, such as 8MiB, and swap the rest (root)")
+	flags.StringVar(&f.Dir, "dir", "", "directory for the file that takes the stores (default: beside FILE)")
+	flags.StringVar(&f.SwapDir, "swap-dir", "", "directory for the swap file (default: --dir)")
+	flags.StringVar(&f.Tier, "tier", "", "use no better sources than: root, user or counters (default: the best)")
+	flags.BoolVar(&f.all, "all", false, "print every event, not only the first of those that are alike")
+	flags.BoolVar(&f.json, "json", false, "print one JSON document")
+	complete := func(flag string, values []string) {
+		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
+	}
+	complete("pattern", patternNames())
+	complete("advise", observe.Advices)
+	complete("tier", []string{observe.TierRoot, observe.TierUser, observe.TierCounters})
+}
+
+func patternNames() []string {
+	var names []string
+	for _, p := range observe.Patterns {
+		names = append(names, string(p))
+	}
+	return names
+}
+
+// complete turns the text of flags into options.
+func (f *traceFlags) complete(c *cobra.Command) error {
+	if f.Path == "" {
+		return errors.New(`FILE is "": name a file`)
+	}
+	for _, needed := range []string{"pattern", "advise", "memory-limit", "dir", "swap-dir", "tier"} {
+		if flag := c.Flags().Lookup(needed); flag.Changed && flag.Value.String() == "" {
+			return fmt.Errorf("--%s is empty: give it a value or leave it out", needed)
+		}
+	}
+	if c.Flags().Changed("pages") && f.Touches < 1 {
+		return fmt.Errorf("--pages %d will not do: 1 or more", f.Touches)
+	}
+	f.Pattern = observe.Pattern(f.pattern)
+	if f.limit != "" {
+		n, err := humanize.ParseBytes(f.limit)
+		if err != nil || n == 0 || n > 1<<62 {
+			return fmt.Errorf("--memory-limit %q is no size: write it as 8MiB", f.limit)
+		}
+		f.MemoryLimit = int64(n)
+	}
+	return nil
+}
+
+func runTrace(c *cobra.Command, f *traceFlags) error {
+	doc, err := observe.Trace(c.Context(), f.Options)
+	if errors.Is(err, observe.ErrOption) {
+		return wrongUse{err}
+	}
+	if err != nil {
+		return err
+	}
+	return printTrace(c.OutOrStdout(), doc, f)
+}
+
+func printTrace(w io.Writer, doc *observe.Document, f *traceFlags) error {
+	if f.json {
+		return export.JSON(w, doc)
+	}
+	o := textOptions(w)
+	return export.Text(w, doc, export.TextOptions{Color: o.Color, Width: o.Width, All: f.all})
+}
+
+// wrongUse marks an error of the command line.
+type wrongUse struct{ error }
+
+func (w wrongUse) Unwrap() error { return w.error }
+
+// traceChild does the work of a trace in a process of its own.
+func traceChild() {
+	if observe.IsChild() {
+		os.Exit(observe.ChildMain())
+	}
+}

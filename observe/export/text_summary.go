@@ -1,0 +1,110 @@
+package export
+
+import (
+	"fmt"
+	"strings"
+
+	"github.com/filemap-go/filemap/observe"
+)
+
+// stageTitles are the article's four processes.
+var stageTitles = [...]string{
+	"", "1 a region is made", "2 addresses are translated", "3 missing pages are brought in", "4 pages leave",
+}
+
+func (p *printer) summary() {
+	s := &p.d.Summary
+	var sum int64
+	for _, stage := range s.Stages {
+		sum += stage.TimeNS
+	}
+	const barWidth = 30
+	for _, stage := range s.Stages {
+		share := 0.0
+		if sum > 0 {
+			share = float64(stage.TimeNS) / float64(sum)
+		}
+		bar := strings.Repeat("█", int(share*barWidth+0.5))
+		p.line("%-32s %10s %5.1f %%  %s", stageTitles[stage.Stage], duration(stage.TimeNS), share*100, p.stage(stage.Stage, bar))
+	}
+	p.line("%-32s %10s          the stages are %s of it; looking between steps took %s more", "wall time", duration(s.WallNS), percent(sum, s.WallNS), duration(s.RecordingNS))
+	if s.FirstByteNS != nil {
+		p.line("%-32s %10s", "from mmap() to the first byte", duration(*s.FirstByteNS))
+	}
+	p.line("")
+	p.faults()
+	if s.Pages != nil {
+		p.totals()
+	}
+	p.advice()
+}
+
+func percent(part, whole int64) string {
+	if whole == 0 {
+		return "–"
+	}
+	return fmt.Sprintf("%.1f %%", float64(part)/float64(whole)*100)
+}
+
+func (p *printer) faults() {
+	f := &p.d.Summary.Faults
+	text := fmt.Sprintf("%s: %s minor, %s major", plural(f.Total, "fault"), grouped(f.Minor), grouped(f.Major))
+	if f.Slept > 0 {
+		text += fmt.Sprintf("; %s of the minor ones slept on I/O under way", grouped(f.Slept))
+	}
+	if f.Elsewhere > 0 {
+		text += fmt.Sprintf("; %s of them outside the traced region", grouped(f.Elsewhere))
+	}
+	p.line("%s", text)
+	p.line("getrusage: %s minor, %s major", grouped(f.RusageMinor), grouped(f.RusageMajor))
+}
+
+func (p *printer) totals() {
+	t := p.d.Summary.Pages
+	text := fmt.Sprintf("%s touched, %s installed", plural(t.Touched, "page"), plural(t.Installed, "translation"))
+	if t.AddedPages != nil {
+		text += fmt.Sprintf(", %s added to the cache", plural(*t.AddedPages, "page"))
+	}
+	p.line("%s", text)
+	if t.DeviceReadBytes != nil {
+		text = "device: " + size(*t.DeviceReadBytes) + " read"
+		if t.ReadAmplification != nil {
+			text += fmt.Sprintf(" (%.1f× the pages touched)", *t.ReadAmplification)
+		}
+		p.line("%s, %s written", text, size(*t.DeviceWriteBytes))
+	}
+	if t.SwappedOut+t.SwappedIn > 0 {
+		p.line("swap: %s out, %s in", plural(t.SwappedOut, "page"), plural(t.SwappedIn, "page"))
+	}
+}
+
+func (p *printer) advice() {
+	for _, a := range p.d.Summary.Advice {
+		p.line("%s %s", p.colored("1", "→"), plain(a))
+	}
+}
+
+// command writes what a program's faults were about.
+func (p *printer) command() {
+	s := &p.d.Summary
+	p.line("%8s %8s %8s %10s %10s %8s %9s  %s", "minor", "major", "slept", "time", "slowest", "pages", "read", "file")
+	for i := range s.Files {
+		f := &s.Files[i]
+		read := "?"
+		if f.ReadBytes != nil {
+			read = size(*f.ReadBytes)
+		}
+		if p.d.Files[f.File].Role == observe.RoleMemory {
+			read = "–"
+		}
+		p.line("%8s %8s %8s %10s %10s %8s %9s  %s", grouped(f.Minor), grouped(f.Major), grouped(f.Slept),
+			duration(f.TimeNS), duration(f.SlowestNS), grouped(f.DistinctPages), read, plain(f.Path))
+	}
+	p.line("")
+	p.faults()
+	p.line("wall time %s", duration(s.WallNS))
+	if s.ExitCode != nil {
+		p.line("exit status %d", *s.ExitCode)
+	}
+	p.advice()
+}

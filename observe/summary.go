@@ -1,0 +1,69 @@
+package observe
+
+import (
+	"fmt"
+
+	"github.com/filemap-go/filemap/observe/event"
+)
+
+// summarize adds the events up.
+func (t *timeline) summarize() {
+	s := &t.doc.Summary
+	s.Stages = stagesOf(t.doc.Events)
+	s.Faults = t.result
+	results := t.answer.Results
+	s.RecordingNS = results[len(results)-1].End - t.zero - s.WallNS
+	t.total.Touched = int64(len(t.touched))
+	s.Pages = &t.total
+	var touched, read int64 // of FILE itself
+	for key := range t.touched {
+		if key[0] == 0 {
+			touched++
+		}
+	}
+	for i := range t.doc.Events {
+		if e := &t.doc.Events[i]; e.Name == event.DeviceRead && e.File == 0 {
+			read += e.Length
+		}
+	}
+	if t.byPoints && touched > 0 {
+		ratio := Ratio(float64(read) / float64(touched*t.page))
+		t.total.ReadAmplification = &ratio
+	}
+	s.Advice = adviceFor(t.doc)
+}
+
+func stagesOf(events []event.Event) []Stage {
+	stages := make([]Stage, event.StageReclaim)
+	for i := range stages {
+		stages[i].Stage = i + 1
+	}
+	for i := range events {
+		e := &events[i]
+		if e.Stage < event.StageMap || e.Stage > event.StageReclaim {
+			continue
+		}
+		stages[e.Stage-1].Events++
+		stages[e.Stage-1].TimeNS += e.SelfNS
+	}
+	return stages
+}
+
+// adviceFor says what would make this access cheaper.
+func adviceFor(d *Document) []string {
+	advice := []string{}
+	s := &d.Summary
+	if a := s.Pages.ReadAmplification; a != nil && *a > 4 && d.Settings.Pattern == Random && d.Settings.Advice != "random" {
+		advice = append(advice, fmt.Sprintf("The device read %.0f bytes for each byte of the pages touched: random access wants MADV_RANDOM (try --advise random).", *a))
+	}
+	if s.Faults.Slept > 0 {
+		advice = append(advice, fmt.Sprintf("%d of the faults counted as minor slept all the same, for reads under way: count sleeps and not only major faults.", s.Faults.Slept))
+	}
+	if s.Faults.Major+s.Faults.Slept > 0 {
+		advice = append(advice, "A fault that sleeps holds a Go scheduler's processor: load pages by a system call (MADV_POPULATE_READ, or this module's ReadAt and View) before touching them.")
+	}
+	if s.Pages.SwappedIn > 0 {
+		advice = append(advice, "Changed private pages have no home in a file, so they go through swap: a shared mapping's pages are written to their file instead.")
+	}
+	return advice
+}

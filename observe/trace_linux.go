@@ -1,0 +1,348 @@
+package observe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"runtime"
+	"strconv"
+	"strings"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// snapshotPages is how many pages of a file are looked at between steps.
+const snapshotPages = 1 << 15
+
+// Trace maps a file, touches it, and tells every step. The file's bytes are never
+// changed; where its stores would change its modification time they go to a file
+// of its own beside it, unless InPlace asks otherwise. When ctx ends, so does the
+// trace, and everything it made is taken down.
+func Trace(ctx context.Context, o Options) (*Document, error) {
+	fail := func(err error) (*Document, error) {
+		var already *Error
+		if errors.As(err, &already) || err == nil {
+			return nil, err
+		}
+		return nil, &Error{Op: "trace", Path: o.Path, Err: err}
+	}
+	if err := o.complete(); err != nil {
+		return fail(err)
+	}
+	file, err := examine(o.Path)
+	if err != nil {
+		return fail(err)
+	}
+	// The child is to die with this thread, so the thread must stay.
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	t, err := newTracing(&o, file)
+	if err != nil {
+		return fail(err)
+	}
+	doc, err := t.run(ctx)
+	if endErr := t.end(); err == nil && endErr != nil {
+		err = fmt.Errorf("not everything could be undone (the next trace tries again): %w", endErr)
+	}
+	if err != nil {
+		if ctx.Err() != nil {
+			err = ctx.Err()
+		}
+		return fail(err)
+	}
+	return doc, nil
+}
+
+// examine looks whether a file can be traced, before anything is made.
+func examine(path string) (File, error) {
+	st, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return File{}, fmt.Errorf("there is no such file: %w", fs.ErrNotExist)
+	case err != nil:
+		return File{}, err
+	case st.IsDir():
+		return File{}, fmt.Errorf("is a directory: %w", ErrNotRegular)
+	case st.Mode()&fs.ModeNamedPipe != 0:
+		return File{}, fmt.Errorf("is a named pipe: %w", ErrNotRegular)
+	case !st.Mode().IsRegular():
+		return File{}, fmt.Errorf("is a device or socket: %w", ErrNotRegular)
+	case st.Size() == 0:
+		return File{}, ErrEmpty
+	}
+	f, err := os.Open(path)
+	if err != nil {
+		return File{}, cause(err)
+	}
+	_ = f.Close()
+	absolute, err := filepath.Abs(path)
+	if err != nil {
+		return File{}, err
+	}
+	file := File{Path: absolute, SizeBytes: st.Size(), Role: RoleFile}
+	file.Major, file.Minor, file.Inode, _ = sys.InodeOf(st)
+	return file, nil
+}
+
+// cause strips the path that the caller says again.
+func cause(err error) error {
+	var path *fs.PathError
+	if errors.As(err, &path) {
+		return path.Err
+	}
+	return err
+}
+
+// tracing is a session that traces files.
+type tracing struct {
+	session
+	o      *Options
+	files  []File
+	job    job
+	group  string // directory of the control group, "" for none
+	opened []sys.File
+}
+
+func newTracing(o *Options, file File) (*tracing, error) {
+	if _, err := CleanUp(); err != nil {
+		return nil, err
+	}
+	j, err := newJournal()
+	if err != nil {
+		return nil, err
+	}
+	t := &tracing{o: o, files: []File{file}}
+	t.session = session{journal: j, tier: o.Tier, proc: o.Proc, sys: o.Sys}
+	t.doc = &Document{
+		Schema: Schema, Missing: []string{}, Sources: []string{},
+		Settings: Settings{
+			Pattern: o.Pattern, Advice: o.Advice, Cold: o.Cold,
+			Private: o.Private, MemoryLimitBytes: o.MemoryLimit,
+		},
+	}
+	return t, nil
+}
+
+func (t *tracing) run(ctx context.Context) (*Document, error) {
+	if err := t.plan(); err != nil {
+		return nil, err
+	}
+	if err := t.startChild(ctx, &t.job, sys.DieWithParent); err != nil {
+		return nil, t.lastProblem(err)
+	}
+	if t.group != "" {
+		if err := os.WriteFile(filepath.Join(t.group, "cgroup.procs"), []byte(strconv.Itoa(t.cmd.Process.Pid)), 0); err != nil {
+			return nil, err
+		}
+	}
+	t.openPerf(sys.PerfOptions{Kernel: os.Geteuid() == 0}, nil)
+	t.openTracefs(func(in *instance) error {
+		missing, err := in.enable(tracepointsOn, filterFor{thread: t.thread, files: t.files, disks: t.disks()})
+		if len(missing) > 0 {
+			t.miss("this kernel has no %s", strings.Join(missing, ", "))
+		}
+		return err
+	})
+	t.doc.Tier = t.tierReached()
+	if err := t.listen(); err != nil {
+		return nil, err
+	}
+	if err := t.letGo(); err != nil {
+		return nil, err
+	}
+	var a answer
+	if err := t.hear(&a); err != nil {
+		return nil, err
+	}
+	if err := t.hush(); err != nil {
+		return nil, err
+	}
+	if a.Problem != "" {
+		return nil, t.problem(&a)
+	}
+	t.complete(&a)
+	return t.doc, nil
+}
+
+// lastProblem makes sense of a child that did not get ready.
+func (t *tracing) lastProblem(err error) error {
+	if _, again := examine(t.o.Path); again != nil {
+		return again
+	}
+	return err
+}
+
+func (t *tracing) problem(a *answer) error {
+	if a.Shrunk {
+		return &Error{Op: "trace", Path: t.o.Path, Offset: a.At, Length: int64(sys.PageSize), Err: ErrShrunk}
+	}
+	return errors.New(a.Problem)
+}
+
+// complete makes the document of what was heard.
+func (t *tracing) complete(a *answer) {
+	t.describe()
+	r := &recording{
+		job: &t.job, answer: a, files: t.files, thread: t.thread, page: int64(sys.PageSize),
+		perf: t.records, byPerf: len(t.rings) > 0, byPoints: t.instance != nil,
+	}
+	if t.instance != nil {
+		r.points = t.instance.events
+		for i := range t.files {
+			r.places = append(r.places, t.places(i))
+		}
+	}
+	t.doc.Files = t.files
+	r.build(t.doc)
+}
+
+func (t *tracing) describe() {
+	m := &t.doc.Machine
+	m.Kernel, m.PageBytes = sys.KernelRelease(), int64(sys.PageSize)
+	t.has("pagemap")
+	f, err := sys.OpenFile(t.files[0].Path, 0, 0)
+	if err != nil {
+		return
+	}
+	defer f.Close()
+	if !f.ResidencyKnown() {
+		t.miss("which pages are cached and dirty: cachestat needs the file's owner, a writer, or root")
+	} else {
+		t.has("cachestat")
+	}
+	if system, err := f.FileSystem(); err == nil {
+		m.FileSystem = system.Name
+		if kb, err := system.ReadAheadKB(t.sys); err == nil {
+			bytes := kb << 10
+			m.ReadAheadBytes = &bytes
+		}
+	}
+	if os.Geteuid() != 0 {
+		t.miss("frame numbers: pagemap tells them to root only")
+	}
+}
+
+// plan decides on the steps and makes what they need.
+func (t *tracing) plan() error {
+	o, page := t.o, int64(sys.PageSize)
+	touches := o.Touches
+	if touches == 0 {
+		touches = DefaultTouches
+		if o.MemoryLimit > 0 {
+			touches = int(min(2*o.MemoryLimit/page, MaxTouches))
+		}
+	}
+	offsets := o.Pattern.offsets(t.files[0].SizeBytes, int(page), touches, o.Seed)
+	t.doc.Settings.Touches = len(offsets)
+	if o.MemoryLimit > 0 {
+		if err := t.limit(int64(len(offsets)) * page); err != nil {
+			return err
+		}
+	}
+	if o.Cold {
+		if err := t.evict(0); err != nil {
+			return err
+		}
+	}
+	t.job = job{SnapshotPages: snapshotPages, Proc: "/proc"}
+	write := !o.NoWrite
+	t.job.Files = []jobFile{{Path: t.files[0].Path, Write: o.InPlace}}
+	add := func(s step) { t.job.Steps = append(t.job.Steps, s) }
+	add(step{Op: opMap, Phase: "map", Private: o.Private, Write: o.InPlace || o.Private})
+	if o.Advice != "" {
+		add(step{Op: opAdvise, Phase: "map", Advice: o.Advice})
+	}
+	add(step{Op: opTouch, Phase: "read", Offsets: offsets})
+	switch {
+	case o.Private:
+		add(step{Op: opTouch, Phase: "store privately", Write: true, Offsets: offsets})
+		if o.MemoryLimit > 0 {
+			add(step{Op: opTouch, Phase: "read again", Offsets: offsets})
+		}
+	case o.InPlace:
+		t.storeSteps(0, offsets)
+	}
+	add(step{Op: opUnmap, Phase: "unmap"})
+	if write && !o.Private && !o.InPlace {
+		if err := t.scratch(offsets); err != nil {
+			t.miss("the write part: %v; --no-write leaves it out, --write stores to FILE itself", err)
+			return nil
+		}
+		add(step{Op: opMap, Phase: "map to write", File: 1, Write: true})
+		t.storeSteps(1, offsets)
+		add(step{Op: opUnmap, Phase: "unmap", File: 1})
+	}
+	return nil
+}
+
+// storeSteps store, sync, and store again, which meets the write-protection that
+// the sync has put back.
+func (t *tracing) storeSteps(file int, offsets []int64) {
+	t.job.Steps = append(t.job.Steps,
+		step{Op: opTouch, Phase: "write", File: file, Write: true, Offsets: offsets},
+		step{Op: opSync, Phase: "sync", File: file},
+		step{Op: opTouch, Phase: "write again", File: file, Write: true, Offsets: offsets})
+}
+
+// evict has a file leave memory. What stays is in use or under writeback.
+func (t *tracing) evict(i int) error {
+	f, err := sys.OpenFile(t.files[i].Path, 0, 0)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.SyncData(); err != nil { // dirty pages stay otherwise
+		return err
+	}
+	if err := f.Evict(); err != nil {
+		return err
+	}
+	if counts, err := f.CacheCounts(0, 0); err == nil && counts.Cached > 0 && i == 0 {
+		t.miss("a cold start: %d pages stayed in memory, since someone maps or uses them", counts.Cached)
+	}
+	return nil
+}
+
+// scratch makes a file of FILE's size beside it, in which only the pages that will
+// be touched have blocks. FILE itself is not read
+// for it, so that it stays as cold as it was.
+func (t *tracing) scratch(offsets []int64) error {
+	dir := t.o.Dir
+	if dir == "" {
+		dir = filepath.Dir(t.files[0].Path)
+	}
+	path := filepath.Join(dir, fmt.Sprintf(".filemap-trace-%d", os.Getpid()))
+	if err := t.journal.intend(actFile, path); err != nil {
+		return err
+	}
+	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	if err := f.Truncate(t.files[0].SizeBytes); err != nil {
+		return err
+	}
+	content := make([]byte, sys.PageSize)
+	for i := range content {
+		content[i] = byte(i)
+	}
+	for _, off := range offsets {
+		n := min(int64(len(content)), t.files[0].SizeBytes-off)
+		if _, err := f.WriteAt(content[:n], off); err != nil {
+			return err
+		}
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	file := File{Path: path, SizeBytes: st.Size(), Role: RoleCopy}
+	file.Major, file.Minor, file.Inode, _ = sys.InodeOf(st)
+	t.files = append(t.files, file)
+	t.job.Files = append(t.job.Files, jobFile{Path: path, Write: true})
+	return f.Sync() // in memory and clean: what follows is about stores alone
+}
