@@ -26,7 +26,8 @@ func (m *Map) View(off, n int64, f func(b []byte) error) error {
 }
 
 // Update calls f with the n bytes from off to change them; n may be [ToEnd]. It
-// is [Map.View] otherwise. Of a Map whose [Backing] is Read, f gets a copy, which
+// is [Map.View] otherwise. Of a [Staged] Map all of the n bytes count for the
+// [DirtyLimit], and f must not call Sync, Commit or Discard, which wait for it. Of a Map whose [Backing] is Read, f gets a copy, which
 // is written back when f returns nil.
 func (m *Map) Update(off, n int64, f func(b []byte) error) error {
 	n, err := m.span("update", off, n)
@@ -39,6 +40,10 @@ func (m *Map) Update(off, n int64, f func(b []byte) error) error {
 	if m.backing == Read {
 		return m.updateFile(off, n, f)
 	}
+	if err := m.beginStore("update", off, n, true); err != nil {
+		return err
+	}
+	defer m.endStore(true)
 	return m.access("update", off, n, f)
 }
 

@@ -137,6 +137,9 @@ func (m *Map) AdviseDestructive(a DestructiveAdvice, off, n int64) error {
 	if m.path != anonymousPath && (a == Free || a == WipeOnFork || a == KeepOnFork) {
 		return m.fail(op, off, n, fmt.Errorf("%w: it is for anonymous memory", ErrOption))
 	}
+	if m.stage != nil && (a == DontNeed || a == Remove) {
+		return m.fail(op, off, n, fmt.Errorf("%w: it would lose stores of a Staged Map (Discard throws all of them away)", ErrOption))
+	}
 	if a == Remove {
 		if m.mode != ReadWrite {
 			return m.fail(op, off, n, fmt.Errorf("%w: Remove needs a ReadWrite mapping", ErrOption))

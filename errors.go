@@ -56,6 +56,15 @@ var (
 	// anonymous mapping never reach one.
 	ErrPrivate = errors.New("stores to a private mapping never reach a file (copy the bytes to a file with WriteTo)")
 
+	// ErrDirtyUnknown: nobody knows which pages of this Map were stored to. It
+	// matches [errors.ErrUnsupported].
+	ErrDirtyUnknown = fmt.Errorf("which pages changed is not known of a shared mapping (open with filemap.Staged): %w", errors.ErrUnsupported)
+
+	// ErrDirtyLimit: the pages stored to since the last Sync or Commit would take
+	// more memory than the [DirtyLimit] allows. Nothing was stored. Sync or Commit, or
+	// Discard, or raise the limit.
+	ErrDirtyLimit = errors.New("too many changed pages (sync, commit or discard them, or raise the limit with SetDirtyLimit)")
+
 	// ErrNoFile: the mapping is anonymous, or was opened with NoDescriptor, and
 	// the operation needs the file's descriptor.
 	ErrNoFile = errors.New("the mapping keeps no file descriptor")

@@ -86,9 +86,15 @@ func (m *Map) beforeFault(err error, off int64, n int) int {
 	return max(0, min(done, n-1))
 }
 
-// faultError makes the error of a recovered panic if it is a fault in this
-// mapping, and panics on with anything else.
+// faultError makes the error of a recovered panic that is a fault in this mapping.
 func (m *Map) faultError(op string, r any) error {
+	off := m.faultOffset(r)
+	return m.fail(op, off, 1, m.why(op, off))
+}
+
+// faultOffset returns where in the mapping a recovered panic, which is a fault in
+// it, happened; it panics on with anything else.
+func (m *Map) faultOffset(r any) int64 {
 	fault, ok := r.(interface {
 		error
 		Addr() uintptr
@@ -98,8 +104,7 @@ func (m *Map) faultError(op string, r any) error {
 	}
 	// Some processors report only the page: that may begin before our bytes do.
 	at := max(int(fault.Addr()-m.region.Addr()), m.begin)
-	off := min(int64(at-m.begin), int64(len(m.data))-1)
-	return m.fail(op, off, 1, m.why(op, off))
+	return min(int64(at-m.begin), int64(len(m.data))-1)
 }
 
 // why finds out what is wrong with the page of the byte at off.
@@ -126,6 +131,8 @@ func (m *Map) whyLocked(op string, off int64) error {
 		return m.busTrouble(off, load)
 	case op != "guard" && op != "write" && op != "store": // loads
 		return ErrFault
+	case m.stage != nil:
+		return fmt.Errorf("%w; a store to a Staged Map fails while a Sync runs", ErrFault)
 	case m.mode == ReadOnly, errors.Is(store, sys.ErrProtected):
 		// A store does not work; a load that did not does now.
 		return fmt.Errorf("%w; if it was a load, %w", ErrReadOnly, ErrFault)

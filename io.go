@@ -80,7 +80,12 @@ func (m *Map) WriteAt(p []byte, off int64) (int, error) {
 	case want == 0:
 		return 0, nil
 	}
-	n, err := m.write("write", p[:min(want, size-off)], off)
+	fits := min(want, size-off)
+	if err := m.beginStore("write", off, fits, false); err != nil {
+		return 0, err
+	}
+	n, err := m.write("write", p[:fits], off)
+	m.endStore(false)
 	if err == nil && n < len(p) {
 		err = m.boundsError("write", off, want)
 	}

@@ -130,7 +130,7 @@ func (m *Map) gone(off int64) bool {
 		return false // whoever reads next is told
 	}
 	defer m.leave()
-	if !m.file.Valid() || m.mode == Private {
+	if !m.file.Valid() || m.private() {
 		return false
 	}
 	_, err := m.file.ReadNoWait(make([]byte, 1), m.offset+off)
@@ -170,7 +170,7 @@ func (m *Map) readUnknown(p []byte, off int64) (done bool, err error) {
 		return false, err
 	}
 	n, err := 0, sys.ErrCannotTell
-	if m.file.Valid() && m.mode != Private {
+	if m.file.Valid() && !m.private() {
 		n, err = m.file.ReadNoWait(p, m.offset+off)
 	}
 	if errors.Is(err, sys.ErrWouldWait) {

@@ -44,11 +44,12 @@ type Map struct {
 	capacity int64 // what size may become without another mapping
 	grow     growth
 	sync     syncState
+	stage    *stage // of a Staged Map
 }
 
 const anonymousPath = "anonymous memory"
 
-const openFlags = Executable | Populated | Locked | NoDescriptor | NoReserve | OrRead | Unmapped
+const openFlags = Executable | Populated | Locked | NoDescriptor | NoReserve | OrRead | Unmapped | Staged
 
 // Open maps the file at path: all of it, read-only, unless the options say
 // otherwise. The file is only ever changed by stores to a ReadWrite mapping.
@@ -103,7 +104,7 @@ func Create(path string, size int64, options ...Option) (*Map, error) {
 	if size < 0 {
 		return nil, createError(path, size, fmt.Errorf("%w: negative size", ErrBounds))
 	}
-	if !sys.Mapped && c.mode == ReadWrite && size > 0 && !c.has(OrRead) && !c.has(Unmapped) {
+	if !sys.Mapped && c.mode == ReadWrite && size > 0 && !c.has(Staged) && !c.has(OrRead) && !c.has(Unmapped) {
 		// Before Overwrite has emptied a file for nothing.
 		return nil, createError(path, size, fmt.Errorf("this system has no mappings whose stores reach the file: %w", errors.ErrUnsupported))
 	}
@@ -227,6 +228,9 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 	if c.offset > size || n > size-c.offset {
 		return nil, m.fail("open", 0, n, fmt.Errorf("%w of the file, which has %d bytes", ErrBounds, size))
 	}
+	if c.has(Staged) {
+		m.stage = newStage(c)
+	}
 	aligned := c.offset &^ int64(sys.Granularity-1)
 	m.begin = int(c.offset - aligned)
 	switch {
@@ -335,7 +339,10 @@ func (c *config) prot() sys.Prot {
 }
 
 func (c *config) sharing() sys.Sharing {
-	if c.mode == Private {
+	switch {
+	case c.has(Staged):
+		return sys.Staged
+	case c.mode == Private:
 		return sys.Private
 	}
 	return sys.Shared

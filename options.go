@@ -1,8 +1,11 @@
 package filemap
 
 import (
+	"errors"
 	"fmt"
 	"io/fs"
+
+	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // An Option of [Open], [OpenFile], [Create] and [Anonymous] is a [Mode], a
@@ -115,6 +118,30 @@ const (
 	// than memory succeeds, and a store may later be answered by the OOM
 	// killer. Effective on Linux under vm.overcommit_memory 0 or 1, and NetBSD.
 	NoReserve
+
+	// Staged keeps stores to a ReadWrite mapping in this process until [Map.Sync]
+	// writes exactly the pages that changed, and makes them durable; Discard throws
+	// them away. Everybody else sees the file without them until then. Where an
+	// ordinary ReadWrite mapping has the kernel write whole folios, up to 256 pages
+	// for one byte, this writes one page for each page changed, on any file system; a
+	// store never meets a full disk (SIGBUS), which is an error of Sync; and nothing is
+	// written before Sync is called. It costs memory of this process for every
+	// page changed since the last Sync, up to the [DirtyLimit], and the first store
+	// to a page a copy of it.
+	//
+	// A page is written whole: what others have stored to other bytes of it since this
+	// Map's first store to it is overwritten. Methods that store (WriteAt, Store,
+	// Update, PutRecord, Cursor) wait while a Sync runs. A store through a slice
+	// (Bytes, Slice, SliceOf, PointerTo) meanwhile faults, which ends the process
+	// unless under [Map.Guard]: arrange that there is none. A store is never lost.
+	// Close throws away what was not synced.
+	//
+	// MAP_PRIVATE|MAP_NORESERVE, pwrite(2), fdatasync(2), MADV_DONTNEED on Linux.
+	// Elsewhere the changed pages are found by reading the file, and their copies
+	// stay in memory until Close. Not on OpenBSD, where a file's pages in a mapping
+	// and in read(2) are not the same. With ReadWrite alone, and not with NoDescriptor,
+	// OrRead, Unmapped, [Reserve], Resize, Append, Move or Protect.
+	Staged
 )
 
 func (f Flag) apply(c *config) { c.flags |= f }
@@ -163,6 +190,8 @@ type config struct {
 	flags          Flag
 	offset, length int64
 	reserve        int64
+	dirtyLimit     int64
+	limited        bool // dirtyLimit was given
 	perm           uint32
 	advice         []Advice
 }
@@ -190,13 +219,21 @@ func (c *config) check(allowed Flag) error {
 		return fmt.Errorf("%w: negative Reserve", ErrBounds)
 	case c.reserve > 0 && (c.mode == Private || c.length != ToEnd):
 		return fmt.Errorf("%w: Reserve goes with ReadOnly and ReadWrite, and with no Range that ends before the file", ErrOption)
+	case c.has(Staged) && c.mode != ReadWrite:
+		return fmt.Errorf("%w: Staged goes with ReadWrite", ErrOption)
+	case c.has(Staged) && (c.flags&(NoDescriptor|OrRead|Unmapped) != 0 || c.reserve > 0):
+		return fmt.Errorf("%w: Staged does not go with NoDescriptor, OrRead, Unmapped or Reserve", ErrOption)
+	case c.has(Staged) && !sys.CoherentWrites:
+		return fmt.Errorf("a mapping that sees what is written to its file: %w", errors.ErrUnsupported)
+	case c.limited && (!c.has(Staged) || c.dirtyLimit <= 0):
+		return fmt.Errorf("%w: DirtyLimit is for Staged and Atomic, and more than 0", ErrOption)
 	case c.offset < 0 || c.length < ToEnd:
 		return fmt.Errorf("%w: negative offset %d or length %d", ErrBounds, c.offset, c.length)
 	}
 	return nil
 }
 
-var flagNames = []string{"Executable", "Populated", "Locked", "Sparse", "Overwrite", "NoDescriptor", "OrRead", "Unmapped", "NoReserve"}
+var flagNames = []string{"Executable", "Populated", "Locked", "Sparse", "Overwrite", "NoDescriptor", "OrRead", "Unmapped", "NoReserve", "Staged"}
 
 // String names the flags, joined by "|".
 func (f Flag) String() string {

@@ -16,6 +16,7 @@ import (
 // off+n too or be the mapping's end ([ErrAlignment], see [PageBytes]). A mapping
 // that was opened ReadOnly stays so ([ErrReadOnly]). mprotect(2);
 // VirtualProtect on Windows; unsupported without mappings.
+// Not for a [Staged] Map ([ErrOption]).
 func (m *Map) Protect(mode Mode, off, n int64) error {
 	n, err := m.enter("protect", off, n)
 	if err != nil {
@@ -24,6 +25,9 @@ func (m *Map) Protect(mode Mode, off, n int64) error {
 	defer m.leave()
 	if m.backing == Read {
 		return m.fail("protect", off, n, ErrNotMapped)
+	}
+	if m.stage != nil {
+		return m.fail("protect", off, n, fmt.Errorf("%w: Sync sets the protection of a Staged Map's pages", ErrOption))
 	}
 	if m.mode == ReadOnly && mode != ReadOnly {
 		return m.fail("protect", off, n, ErrReadOnly)

@@ -44,6 +44,10 @@ func (m *Map) PutRecord(off int64, p []byte) (next int64, err error) {
 	}
 	var prefix [prefixBytes]byte
 	binary.BigEndian.PutUint32(prefix[:], uint32(n))
+	if err := m.beginStore("write record", off, prefixBytes+n, true); err != nil {
+		return 0, err
+	}
+	defer m.endStore(true) // no Sync between the two
 	if _, err := m.WriteAt(prefix[:], off); err != nil {
 		return 0, err
 	}

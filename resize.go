@@ -76,6 +76,8 @@ func (m *Map) beginGrowth(op string) error {
 		err = ErrReadOnly
 	case m.mode == Private:
 		err = ErrPrivate
+	case m.stage != nil:
+		err = fmt.Errorf("%w: a Staged Map keeps its size", ErrOption)
 	case m.fixed:
 		err = fmt.Errorf("%w: this Map is a Range with a length, what follows in the file is not its own", ErrOption)
 	case !m.file.Valid():
@@ -221,6 +223,8 @@ func (m *Map) Move(n int64) (*Map, error) {
 	switch {
 	case m.mode == Private:
 		return nil, m.fail("move", 0, 0, ErrPrivate)
+	case m.stage != nil:
+		return nil, m.fail("move", 0, 0, fmt.Errorf("%w: a Staged Map keeps its size", ErrOption))
 	case !m.file.Valid():
 		return nil, m.fail("move", 0, 0, ErrNoFile)
 	}

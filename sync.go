@@ -1,6 +1,7 @@
 package filemap
 
 import (
+	"fmt"
 	"math"
 	"sync"
 	"sync/atomic"
@@ -30,12 +31,18 @@ type syncState struct {
 //
 // Linux, BSDs: msync(2) with MS_SYNC. Darwin: msync and F_FULLFSYNC. Windows:
 // FlushViewOfFile and FlushFileBuffers. On a ReadOnly Map it waits for what
-// others stored. On a Private or anonymous one it is [ErrPrivate].
+// others stored. On a Private or anonymous one it is [ErrPrivate]. A [Staged] one
+// writes this Map's own stores and nothing else: pwrite(2), fdatasync(2) or fsync(2);
+// a write that is refused, by a full disk say, changes nothing there and can be
+// tried again.
 func (m *Map) Sync() error { return m.SyncRange(0, ToEnd) }
 
 // SyncRange is [Map.Sync] for the pages that hold the n bytes from off; any
 // range will do. Whether it costs less is up to the system.
 func (m *Map) SyncRange(off, n int64) error {
+	if m.stage != nil {
+		return m.syncStaged("sync", off, n)
+	}
 	n, err := m.enter("sync", off, n)
 	if err != nil {
 		return err
@@ -89,7 +96,7 @@ func (m *Map) syncPages(off, n int64) error {
 // Linux: sync_file_range(2) with SYNC_FILE_RANGE_WRITE, since msync's MS_ASYNC
 // does nothing there; needs the descriptor ([ErrNoFile]). It may wait for room
 // in the device's queue. Darwin, BSDs: msync with MS_ASYNC. Windows:
-// FlushViewOfFile. Private: [ErrPrivate].
+// FlushViewOfFile. Private: [ErrPrivate]. Staged: [ErrOption].
 func (m *Map) StartWriteback(off, n int64) error {
 	n, err := m.enter("start writeback", off, n)
 	if err != nil {
@@ -99,6 +106,8 @@ func (m *Map) StartWriteback(off, n int64) error {
 	switch {
 	case m.mode == Private:
 		return m.fail("start writeback", off, n, ErrPrivate)
+	case m.stage != nil:
+		return m.fail("start writeback", off, n, fmt.Errorf("%w: the stores of a Staged Map reach the file with Sync alone", ErrOption))
 	case n == 0:
 		return nil
 	case !m.file.Valid():

@@ -25,6 +25,7 @@ func (m *Map) Bytes() []byte {
 	if m.closed.Load() || m.backing == Read {
 		return nil
 	}
+	m.handOut()
 	size := m.size.Load()
 	return m.data[:size:size]
 }
@@ -40,6 +41,7 @@ func (m *Map) Slice(off, n int64) ([]byte, error) {
 	if m.backing == Read {
 		return nil, m.fail("slice", off, n, ErrNotMapped)
 	}
+	m.handOut()
 	return m.data[off : off+n : off+n], nil
 }
 
@@ -61,6 +63,7 @@ func SliceOf[T any](m *Map, off, n int64) ([]T, error) {
 	if err != nil || n == 0 {
 		return []T{}, err
 	}
+	m.handOut()
 	first := (*T)(unsafe.Pointer(&m.data[off]))
 	count := int(n / int64(unsafe.Sizeof(*first)))
 	return unsafe.Slice(first, count), nil
@@ -73,6 +76,7 @@ func PointerTo[T any](m *Map, off int64) (*T, error) {
 	if _, err := m.viewable(t, off, int64(t.Size())); err != nil {
 		return nil, err
 	}
+	m.handOut()
 	return (*T)(unsafe.Pointer(&m.data[off])), nil
 }
 
@@ -169,10 +173,16 @@ func Store[T Number](m *Map, off int64, v T) error {
 		return m.fail("store", off, n, ErrReadOnly)
 	}
 	b := unsafe.Slice((*byte)(unsafe.Pointer(&v)), unsafe.Sizeof(v))
+	if err := m.beginStore("store", off, n, false); err != nil {
+		return err
+	}
 	if m.backing != Read && m.resident(off, n) {
-		return m.copyGuarded("store", m.data[off:], b)
+		err := m.copyGuarded("store", m.data[off:], b)
+		m.endStore(false)
+		return err
 	}
 	_, err := m.write("store", bytes.Clone(b), off) // a clone, so that v stays off the heap above
+	m.endStore(false)
 	return err
 }
 

@@ -34,8 +34,12 @@ type Region struct {
 // The region's length is size rounded up to whole pages.
 func MapFile(f File, offset int64, size int, prot Prot, sharing Sharing) (Region, error) {
 	flags := unix.MAP_SHARED
-	if sharing == Private {
+	switch sharing {
+	case Private:
 		flags = unix.MAP_PRIVATE
+	case Staged:
+		flags = unix.MAP_PRIVATE | mapNoReserve
+	case Shared:
 	}
 	length := roundUp(uintptr(size))
 	base, err := mapFile(f.fd(), offset, length, protFlags(prot), flags)

@@ -104,7 +104,7 @@ func MapFile(f File, offset int64, size int, prot Prot, sharing Sharing) (Region
 		return Region{}, err
 	}
 	defer func() { _ = windows.CloseHandle(section) }()
-	a := &area{size: roundUp(uintptr(size)), private: sharing == Private}
+	a := &area{size: roundUp(uintptr(size)), private: sharing != Shared}
 	if err := a.viewInPlace(section, offset, size, prot); err == nil {
 		return Region{a}, nil
 	}
@@ -117,7 +117,7 @@ func MapFile(f File, offset int64, size int, prot Prot, sharing Sharing) (Region
 // newSection makes a mapping object of all of f. Executing needs a handle that
 // was opened for it.
 func newSection(f File, prot Prot, sharing Sharing) (windows.Handle, error) {
-	protection := pageProtection(prot, sharing == Private)
+	protection := pageProtection(prot, sharing != Shared)
 	section, err := windows.CreateFileMapping(f.handle, nil, protection, 0, 0, nil)
 	if prot&ProtExec == 0 || !errors.Is(err, windows.ERROR_ACCESS_DENIED) {
 		return section, err

@@ -82,9 +82,12 @@ const (
 type Sharing uint8
 
 // Shared stores go to the file; private ones stay in this process (copy-on-write).
+// Staged is private too, and sets no swap space aside for stores that may never
+// come (MAP_NORESERVE, where there is such a promise).
 const (
 	Shared Sharing = iota
 	Private
+	Staged
 )
 
 // Advice is a hint for a range of a region, named as in madvise(2).

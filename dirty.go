@@ -1,0 +1,135 @@
+package filemap
+
+import (
+	"bytes"
+	"errors"
+	"fmt"
+	"io"
+	"runtime/debug"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// Dirty returns which bytes of [off, off+n) were stored to and are not in the file,
+// in whole pages cut down to the range, in order and apart from each other; n may
+// be [ToEnd]. Of a [Staged] or [Atomic] Map these are the stores since the last
+// Sync, Commit or Discard, of a Private one all stores, of anonymous memory the
+// pages that were ever stored to. A page counts when it was stored to, even if it
+// holds the same bytes again; where the system does not tell, pages are compared
+// with the file and count when they differ.
+//
+// Of a shared ReadWrite Map nobody knows exactly, the kernel keeping its account
+// by folios and writing when it likes: [ErrDirtyUnknown].
+//
+// Linux: the PAGEMAP_SCAN ioctl (6.7), else /proc/self/pagemap, else comparison,
+// as on all other systems.
+func (m *Map) Dirty(off, n int64) ([]Extent, error) {
+	n, err := m.enter("dirty", off, n)
+	if err != nil {
+		return nil, err
+	}
+	defer m.leave()
+	switch {
+	case m.mode == ReadOnly || n == 0:
+		return nil, nil
+	case !m.private():
+		return nil, m.fail("dirty", off, n, ErrDirtyUnknown)
+	}
+	spans, err := m.changedLocked(off, n)
+	if err != nil {
+		return nil, m.fail("dirty", off, n, err)
+	}
+	extents := make([]Extent, 0, len(spans))
+	for _, span := range spans {
+		begin := max(int64(span.Off-m.begin), off)
+		end := min(int64(span.Off+span.Len-m.begin), off+n)
+		extents = append(extents, Extent{begin, end - begin})
+	}
+	return extents, nil
+}
+
+// finder returns how the changed pages of this private Map are found.
+func (m *Map) finder() sys.Finder {
+	if m.stage != nil {
+		return m.stage.finder
+	}
+	return sys.BestFinder()
+}
+
+// changedLocked finds the pages that hold [off, off+n) of a private Map and were
+// stored to. m.mu is held.
+func (m *Map) changedLocked(off, n int64) ([]sys.Span, error) {
+	if n == 0 {
+		return nil, nil
+	}
+	begin, length := m.pagesOf(off, n)
+	finder := m.finder()
+	if finder == sys.FindNone {
+		return m.compareLocked(begin, length)
+	}
+	spans, err := m.region.Changed(finder, begin, length)
+	if err != nil { // it worked before: out of descriptors, say
+		return m.compareLocked(begin, length)
+	}
+	return spans, nil
+}
+
+// compareBytes is how much of the file is read at a time to be compared.
+const compareBytes = 256 << 10
+
+// compareLocked finds the pages of the region's [begin, begin+length) of which the
+// mapped bytes differ from the file's.
+func (m *Map) compareLocked(begin, length int) ([]sys.Span, error) {
+	if !m.file.Valid() {
+		return nil, fmt.Errorf("%w: %w", ErrDirtyUnknown, ErrNoFile)
+	}
+	var spans []sys.Span
+	scratch := make([]byte, min(length, compareBytes))
+	for done := 0; done < length; done += len(scratch) {
+		span := sys.Span{Off: begin + done, Len: min(len(scratch), length-done)}
+		at, mine := m.clip(span)
+		theirs := scratch[:len(mine)]
+		if _, err := m.file.ReadAt(theirs, m.offset+at); err != nil {
+			if errors.Is(err, io.EOF) {
+				err = ErrTruncated
+			}
+			return nil, err
+		}
+		for len(mine) > 0 {
+			page := (m.begin + int(at)) &^ (sys.PageSize - 1)
+			n := min(page+sys.PageSize-m.begin-int(at), len(mine))
+			same, err := m.equalLocked(mine[:n], theirs[:n])
+			if err != nil {
+				return nil, err
+			}
+			if !same {
+				spans = joinSpan(spans, sys.Span{Off: page, Len: sys.PageSize})
+			}
+			mine, theirs, at = mine[n:], theirs[n:], at+int64(n)
+		}
+	}
+	return spans, nil
+}
+
+// equalLocked compares; one of the two is this mapping's memory. It is a Guard
+// for who holds m.mu.
+func (m *Map) equalLocked(a, b []byte) (same bool, err error) {
+	old := debug.SetPanicOnFault(true)
+	defer func() {
+		debug.SetPanicOnFault(old)
+		if r := recover(); r != nil {
+			off := m.faultOffset(r)
+			err = m.fail("dirty", off, 1, m.whyLocked("load", off))
+		}
+	}()
+	return bytes.Equal(a, b), nil
+}
+
+// joinSpan appends a span that begins at or behind the end of the last.
+func joinSpan(spans []sys.Span, s sys.Span) []sys.Span {
+	if last := len(spans) - 1; last >= 0 && spans[last].Off+spans[last].Len == s.Off {
+		spans[last].Len += s.Len
+		return spans
+	}
+	return append(spans, s)
+}

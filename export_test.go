@@ -1,0 +1,36 @@
+package filemap
+
+import (
+	"fmt"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// What tests may reach into.
+
+// Finder is a way to find changed pages.
+type Finder sys.Finder
+
+func (f Finder) String() string {
+	switch sys.Finder(f) {
+	case sys.FindScan:
+		return "scan"
+	case sys.FindPagemap:
+		return "pagemap"
+	case sys.FindNone:
+		return "compare"
+	}
+	return fmt.Sprint(int(f))
+}
+
+// Finders are the ways that work here.
+func Finders() []Finder {
+	all := []Finder{Finder(sys.FindNone)}
+	for f := sys.FindNone; f < sys.BestFinder(); f++ {
+		all = append(all, Finder(f+1))
+	}
+	return all
+}
+
+// SetFinder makes a Staged Map use f.
+func (m *Map) SetFinder(f Finder) { m.stage.finder = sys.Finder(f) }

@@ -1,0 +1,151 @@
+package sys
+
+import (
+	"encoding/binary"
+	"errors"
+	"sync"
+	"unsafe"
+
+	"golang.org/x/sys/unix"
+)
+
+// A page of a private mapping is the file's own until it is stored to. The store
+// makes a copy, which is anonymous memory, and the kernel tells the two apart.
+
+// From <linux/fs.h>: PAGEMAP_SCAN, its arguments and answers, and the categories
+// of a page.
+const (
+	pagemapScan = 0xc0606610 // _IOWR('f', 16, struct pm_scan_arg)
+
+	pageIsFile    = 1 << 2
+	pageIsPresent = 1 << 3
+	pageIsSwapped = 1 << 4
+	pageIsPFNZero = 1 << 5
+)
+
+type scanArg struct {
+	size, flags                                               uint64
+	start, end, walkEnd                                       uint64
+	vec, vecLen, maxPages                                     uint64
+	categoryInverted, categoryMask, categoryAnyOf, returnMask uint64
+}
+
+type pageRegion struct{ start, end, categories uint64 }
+
+// From Documentation/admin-guide/mm/pagemap.rst: the bits of a page's entry.
+const (
+	entryFile    = 1 << 61
+	entrySwapped = 1 << 62
+	entryPresent = 1 << 63
+)
+
+var bestFinder = sync.OnceValue(func() Finder {
+	for _, finder := range []Finder{FindScan, FindPagemap} {
+		if finderWorks(finder) {
+			return finder
+		}
+	}
+	return FindNone
+})
+
+// BestFinder returns the best way that works here. It is tried out, once: a store
+// to one of two pages of this program's own file must be found, and nothing else.
+func BestFinder() Finder { return bestFinder() }
+
+func finderWorks(finder Finder) bool {
+	f, err := OpenFile("/proc/self/exe", 0, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = f.Close() }()
+	st, err := f.Stat()
+	if err != nil || st.Size < int64(2*PageSize) {
+		return false
+	}
+	r, err := MapFile(f, 0, 2*PageSize, ProtRead|ProtWrite, Private)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = r.Release() }()
+	// What a store does, without a fault that could be a signal.
+	if r.Advise(PopulateRead, 0, PageSize) != nil || r.Advise(PopulateWrite, PageSize, PageSize) != nil {
+		return false
+	}
+	spans, err := r.Changed(finder, 0, 2*PageSize)
+	return err == nil && len(spans) == 1 && spans[0] == Span{PageSize, PageSize}
+}
+
+// Changed finds the pages of [off, off+n), of a private region, that were stored to.
+func (r Region) Changed(finder Finder, off, n int) ([]Span, error) {
+	if finder == FindNone {
+		return nil, unsupported("telling which pages were stored to")
+	}
+	f, err := OpenFile("/proc/self/pagemap", 0, 0)
+	if err != nil {
+		return nil, err
+	}
+	var spans []Span
+	if finder == FindScan {
+		spans, err = r.scanChanged(f, off, n)
+	} else {
+		spans, err = r.readChanged(f, off, n)
+	}
+	return spans, errors.Join(err, f.Close())
+}
+
+func (r Region) scanChanged(f File, off, n int) ([]Span, error) {
+	var spans []Span
+	found := make([]pageRegion, 512)
+	base := uint64(r.Addr())
+	end := base + uint64(off+n)
+	for at := base + uint64(off); at < end; {
+		arg := scanArg{
+			start: at, end: end, vec: uint64(uintptr(unsafe.Pointer(&found[0]))), vecLen: uint64(len(found)),
+			categoryInverted: pageIsFile | pageIsPFNZero, categoryMask: pageIsFile | pageIsPFNZero,
+			categoryAnyOf: pageIsPresent | pageIsSwapped, returnMask: pageIsPresent | pageIsSwapped,
+		}
+		arg.size = uint64(unsafe.Sizeof(arg))
+		count, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(f.fd()), pagemapScan, uintptr(unsafe.Pointer(&arg)))
+		if errno == unix.EINTR {
+			continue
+		}
+		if errno != 0 {
+			return nil, errno
+		}
+		for _, p := range found[:count] {
+			spans = addSpan(spans, int(p.start-base), int(p.end-p.start))
+		}
+		if arg.walkEnd <= at {
+			return nil, unix.EINVAL
+		}
+		at = arg.walkEnd
+	}
+	return spans, nil
+}
+
+func (r Region) readChanged(f File, off, n int) ([]Span, error) {
+	var spans []Span
+	buffer := make([]byte, min(n/PageSize, 8192)*8)
+	for done := 0; done < n; {
+		part := buffer[:min((n-done)/PageSize*8, len(buffer))]
+		at := (int64(r.Addr()) + int64(off+done)) / int64(PageSize) * 8
+		if _, err := f.ReadAt(part, at); err != nil {
+			return nil, err
+		}
+		for i := 0; i < len(part); i += 8 {
+			entry := binary.NativeEndian.Uint64(part[i:])
+			if entry&entryFile == 0 && entry&(entryPresent|entrySwapped) != 0 {
+				spans = addSpan(spans, off+done, PageSize)
+			}
+			done += PageSize
+		}
+	}
+	return spans, nil
+}
+
+// DropsPrivate tells whether [Region.DropPrivate] works.
+const DropsPrivate = true
+
+// DropPrivate drops what a private region has of its own of [off, off+n): loads
+// see the file again (madvise(2) with MADV_DONTNEED).
+func (r Region) DropPrivate(off, n int) error { return r.Advise(DontNeed, off, n) }

@@ -1,0 +1,19 @@
+//go:build !linux
+
+package sys
+
+// BestFinder is FindNone: only Linux tells.
+func BestFinder() Finder { return FindNone }
+
+// Changed is [Unsupported].
+func (r Region) Changed(Finder, int, int) ([]Span, error) {
+	return nil, unsupported("telling which pages were stored to")
+}
+
+// DropsPrivate tells whether [Region.DropPrivate] works.
+const DropsPrivate = false
+
+// DropPrivate is [Unsupported].
+func (r Region) DropPrivate(int, int) error {
+	return unsupported("dropping a private mapping's own pages")
+}

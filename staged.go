@@ -1,0 +1,332 @@
+package filemap
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"math"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// A Staged Map is a private mapping of its file. A store makes a copy of its page
+// that belongs to this process; Sync finds these pages, writes them to the file
+// and lets the copies go:
+//
+//	        store                 Sync: find, write, make durable, drop
+//	file's page ──► page of our own ──────────────────────────────► file's page
+//	                     │
+//	                     └── Discard: drop ──► file's page
+//
+// Nothing between a store and its drop may get lost. The methods that store wait
+// at the gate. A store through a slice does not, so if slices were handed out the
+// pages are read-only from before they are written until they are dropped: such a
+// store faults. A page that was changed but not found, since the store came after
+// the look, is not dropped and found by the next Sync.
+type stage struct {
+	gate   gate
+	finder sys.Finder
+	bare   atomic.Bool  // a slice that can be stored through was handed out
+	limit  atomic.Int64 // bytes; of whole pages
+
+	mu      sync.Mutex // of what is below; no other lock is taken under it
+	touched []uint64   // a bit for each page that a method was about to store to
+	count   int64      // of these bits
+}
+
+// defaultDirtyLimit is what [DirtyLimit] is without that option.
+const defaultDirtyLimit = 1 << (28 + 2*(bits.UintSize/64)) // 256 MiB; 1 GiB
+
+func newStage(c *config) *stage {
+	s := &stage{finder: sys.BestFinder()}
+	s.limit.Store(defaultDirtyLimit)
+	if c.dirtyLimit > 0 {
+		s.limit.Store(c.dirtyLimit)
+	}
+	return s
+}
+
+// private tells whether stores stay in this process, for ever or until Sync.
+func (m *Map) private() bool { return m.mode == Private || m.stage != nil }
+
+// DirtyLimit bounds the memory that stores to a [Staged] or [Atomic] Map take
+// until they are synced, in bytes, counted in whole pages: see [ErrDirtyLimit].
+// The default is 1 GiB; 256 MiB where addresses have 32 bits.
+func DirtyLimit(n int64) Option { return dirtyLimitOption(n) }
+
+type dirtyLimitOption int64
+
+func (d dirtyLimitOption) apply(c *config) { c.dirtyLimit, c.limited = int64(d), true }
+
+// SetDirtyLimit changes the [DirtyLimit] of a Staged or Atomic Map.
+func (m *Map) SetDirtyLimit(n int64) error {
+	switch {
+	case m.stage == nil:
+		return m.fail("set limit", 0, 0, fmt.Errorf("%w: only Staged and Atomic Maps have a limit", ErrOption))
+	case n <= 0:
+		return m.fail("set limit", 0, 0, fmt.Errorf("%w: a limit of %d bytes", ErrOption, n))
+	}
+	m.stage.limit.Store(n)
+	return nil
+}
+
+// beginStore lets a method store to [off, off+n), which lies inside the mapping;
+// unless there is an error, endStore must follow. update: it calls the user, who
+// may store too.
+func (m *Map) beginStore(op string, off, n int64, update bool) error {
+	if m.stage == nil {
+		return nil
+	}
+	return m.enterStage(op, off, n, update)
+}
+
+func (m *Map) enterStage(op string, off, n int64, update bool) error {
+	s := m.stage
+	s.gate.enter(update)
+	if n == 0 {
+		return nil
+	}
+	first, last := m.pageOf(off), m.pageOf(off+n-1)
+	if !s.touch(first, last, m.region.Len()/sys.PageSize) {
+		s.gate.leave(update)
+		return m.fail(op, off, n, fmt.Errorf("%w: %d bytes", ErrDirtyLimit, s.limit.Load()))
+	}
+	return nil
+}
+
+func (m *Map) endStore(update bool) {
+	if m.stage != nil {
+		m.stage.gate.leave(update)
+	}
+}
+
+// pageOf is the number of the page of the region that holds the byte at off.
+func (m *Map) pageOf(off int64) int { return (m.begin + int(off)) / sys.PageSize }
+
+// touch counts the pages from first to last, unless that would be more than the
+// limit allows.
+func (s *stage) touch(first, last, pages int) bool {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.touched == nil {
+		s.touched = make([]uint64, (pages+63)/64)
+	}
+	fresh := int64(0)
+	for at := first; at <= last; at = (at/64 + 1) * 64 {
+		fresh += int64(bits.OnesCount64(wordMask(at, last) &^ s.touched[at/64]))
+	}
+	if fresh == 0 {
+		return true
+	}
+	if (s.count+fresh)*int64(sys.PageSize) > s.limit.Load() {
+		return false
+	}
+	s.count += fresh
+	for at := first; at <= last; at = (at/64 + 1) * 64 {
+		s.touched[at/64] |= wordMask(at, last)
+	}
+	return true
+}
+
+// wordMask has the bits of the pages from first to last that are in first's word.
+func wordMask(first, last int) uint64 {
+	low := first % 64
+	n := min(last-first+1, 64-low)
+	return math.MaxUint64 >> (64 - n) << low
+}
+
+// forget takes pages out of the count.
+func (s *stage) forget(spans []sys.Span) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for _, span := range spans {
+		first, last := span.Off/sys.PageSize, (span.Off+span.Len)/sys.PageSize-1
+		for at := first; at <= last && s.touched != nil; at = (at/64 + 1) * 64 {
+			mask := wordMask(at, last)
+			s.count -= int64(bits.OnesCount64(mask & s.touched[at/64]))
+			s.touched[at/64] &^= mask
+		}
+	}
+}
+
+// handOut notes that a slice of the Map left it.
+func (m *Map) handOut() {
+	if m.stage != nil && !m.stage.bare.Load() {
+		m.stage.bare.Store(true)
+	}
+}
+
+// syncStaged is SyncRange of a Staged Map.
+func (m *Map) syncStaged(op string, off, n int64) error {
+	m.stage.gate.close()
+	defer m.stage.gate.open()
+	n, err := m.enter(op, off, n)
+	if err != nil {
+		return err
+	}
+	defer m.leave()
+	m.sync.mu.Lock()
+	defer m.sync.mu.Unlock()
+	if m.sync.failed != nil {
+		return m.fail(op, off, n, m.sync.failed)
+	}
+	if err := m.writeChanged(off, n, m.writeDurably); err != nil {
+		var typed *Error
+		if errors.As(err, &typed) {
+			return err
+		}
+		return m.fail(op, off, n, err)
+	}
+	return nil
+}
+
+// writeChanged hands what was stored to [off, off+n) to write, and lets the pages
+// go when that has made it durable. The gate is shut and m.mu and m.sync.mu are held.
+func (m *Map) writeChanged(off, n int64, write func([]sys.Span) error) error {
+	spans, err := m.changedLocked(off, n)
+	if err != nil || (len(spans) == 0 && !m.sync.newEntry) {
+		return err
+	}
+	if err := m.stillAsLong(); err != nil {
+		return err
+	}
+	thaw, err := m.freeze(spans)
+	if err == nil {
+		if err = write(spans); err == nil {
+			err = m.drop(spans)
+		}
+		err = errors.Join(err, thaw())
+	}
+	return err
+}
+
+// stillAsLong checks that the file has all of the mapping's bytes: writing would
+// make it longer, with zeros for what was cut off.
+func (m *Map) stillAsLong() error {
+	st, err := m.file.Stat()
+	if err == nil && st.Size < m.offset+m.Len() {
+		err = fmt.Errorf("%w: it has %d bytes now", ErrTruncated, st.Size)
+	}
+	return err
+}
+
+// writeDurably writes the spans to the file and syncs it. Only a sync that fails
+// is for good: the system then thinks the pages written. What a write refuses
+// (a full disk, say) is still ours, and can be written again.
+func (m *Map) writeDurably(spans []sys.Span) error {
+	for _, span := range spans {
+		at, b := m.clip(span)
+		done, err := m.file.WriteAt(b, m.offset+at)
+		if err != nil {
+			return m.fail("sync", at+int64(done), int64(len(b)-done), spaceError(err))
+		}
+	}
+	err := m.file.SyncData()
+	if err == nil && m.sync.newEntry {
+		if err = m.file.Sync(); err == nil {
+			err = sys.SyncDirOf(m.path)
+		}
+	}
+	if err != nil {
+		m.sync.failed = err
+		return err
+	}
+	m.sync.newEntry = false
+	return nil
+}
+
+// clip cuts a span of the region down to the mapping's bytes: where they begin,
+// and they.
+func (m *Map) clip(span sys.Span) (off int64, b []byte) {
+	begin := max(span.Off, m.begin)
+	end := min(span.Off+span.Len, m.begin+int(m.Len()))
+	return int64(begin - m.begin), m.region.Bytes()[begin:end]
+}
+
+// freeze makes the spans read-only, if anybody could store to them without coming
+// through the gate, and if they will be dropped. thaw undoes it.
+func (m *Map) freeze(spans []sys.Span) (thaw func() error, err error) {
+	if !sys.DropsPrivate || !m.stage.bare.Load() || len(spans) == 0 {
+		return func() error { return nil }, nil
+	}
+	c := config{mode: ReadWrite, flags: m.flags}
+	loose := c.prot()
+	// Many calls, each of which makes two mappings of one, or one for all between.
+	if len(spans) > 64 {
+		last := spans[len(spans)-1]
+		spans = []sys.Span{{Off: spans[0].Off, Len: last.Off + last.Len - spans[0].Off}}
+	}
+	thaw = func() error {
+		var err error
+		for _, span := range spans {
+			err = errors.Join(err, m.region.Protect(loose, span.Off, span.Len))
+		}
+		return err
+	}
+	for _, span := range spans {
+		if err := m.region.Protect(loose&^sys.ProtWrite, span.Off, span.Len); err != nil {
+			return nil, errors.Join(err, thaw())
+		}
+	}
+	return thaw, nil
+}
+
+// drop lets go of pages that the file has by now. Where that cannot be they stay,
+// and are no longer different.
+func (m *Map) drop(spans []sys.Span) error {
+	if sys.DropsPrivate {
+		for _, span := range spans {
+			if err := m.region.DropPrivate(span.Off, span.Len); err != nil {
+				return err
+			}
+		}
+	}
+	m.stage.forget(spans)
+	return nil
+}
+
+// Discard throws away what was stored to a [Staged] or [Atomic] Map since the last
+// Sync or Commit: loads see the file again. Methods that store wait meanwhile; a
+// store through a slice at the same time is thrown away or not.
+//
+// madvise(2) with MADV_DONTNEED on Linux, elsewhere the bytes are read again.
+func (m *Map) Discard() error {
+	if m.stage == nil {
+		return m.fail("discard", 0, 0, fmt.Errorf("%w: only a Staged or Atomic Map has stores to discard", ErrOption))
+	}
+	m.stage.gate.close()
+	defer m.stage.gate.open()
+	n, err := m.enter("discard", 0, ToEnd)
+	if err != nil {
+		return err
+	}
+	defer m.leave()
+	if m.region.Len() == 0 {
+		return nil
+	}
+	if sys.DropsPrivate {
+		err = m.region.DropPrivate(0, m.region.Len())
+	} else {
+		err = m.readAgain(0, n)
+	}
+	if err != nil {
+		return m.fail("discard", 0, n, err)
+	}
+	m.stage.forget([]sys.Span{{Len: m.region.Len()}})
+	return nil
+}
+
+// readAgain puts the file's bytes into the pages of [off, off+n) that differ.
+func (m *Map) readAgain(off, n int64) error {
+	spans, err := m.changedLocked(off, n)
+	for _, span := range spans {
+		at, b := m.clip(span)
+		if _, readErr := m.file.ReadAt(b, m.offset+at); readErr != nil && !errors.Is(readErr, io.EOF) {
+			return readErr
+		}
+	}
+	return err
+}
