@@ -39,14 +39,14 @@ type Page uint64
 type State uint8
 
 const (
-	// Idle: the page may leave.
+	// Idle says that the page may leave.
 	Idle State = iota
 
-	// Referenced: the page was accessed since it was last asked about. Asking
-	// clears it: the next answer is Idle unless it is accessed again.
+	// Referenced says that the page was accessed since it was last asked about.
+	// Asking clears it: the next answer is Idle unless it is accessed again.
 	Referenced
 
-	// Busy: the page cannot leave now, since it is pinned or I/O is under way.
+	// Busy says that the page cannot leave now: it is pinned, or I/O is under way.
 	Busy
 )
 

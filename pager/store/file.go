@@ -21,20 +21,35 @@ type Options struct {
 	Size int64
 
 	// Buffered goes through the kernel's page cache. Without it the file is
-	// opened for direct I/O where the system and the file system have that, so
-	// that a page is in memory once, in the pager, and not twice.
+	// opened for direct I/O (O_DIRECT) where the system and the file system have
+	// that, so that a page is in memory once, in the pager, and not twice: on
+	// Linux, and not on every file system. See [File.Direct].
 	Buffered bool
+
+	// NoRing keeps direct I/O to pread(2) and pwrite(2), without io_uring(7).
+	NoRing bool
 }
 
 // File is a store in a local file. It is safe for concurrent use.
+//
+// With direct I/O a transfer that is aligned goes to the device by itself, one
+// that is not (the last page of a file of odd length) through a second descriptor
+// and the page cache, which the kernel keeps consistent with the device. While
+// several transfers are under way they go through an io_uring(7) where there is
+// one, so that as many are at the device and no thread waits; else each is a
+// pread(2) or pwrite(2).
 type File struct {
 	path     string
 	writable bool
 
-	// mu is held shared by everything that uses file, alone by Close.
+	// mu is held shared by everything that uses the descriptors, alone by Close.
 	mu     sync.RWMutex
-	file   sys.File
 	closed bool
+	file   sys.File // through the page cache
+	direct sys.File // by it; none without direct I/O
+	align  sys.Alignment
+	noRing bool
+	lane   lane
 }
 
 // Open opens the file at path as a store (open(2)).
@@ -46,10 +61,10 @@ func Open(path string, o Options) (*File, error) {
 	if o.Create {
 		flag |= sys.Create
 	}
-	f := &File{path: path, writable: o.Write}
+	f := &File{path: path, writable: o.Write, noRing: o.NoRing}
 	var err error
 	if (o.Create || o.Size != 0) && !o.Write {
-		return nil, f.fail("open", 0, 0, errors.New("Create and Size need Write"))
+		return nil, f.fail("open", 0, 0, errors.New("options Create and Size need Write"))
 	}
 	if o.Size < 0 {
 		return nil, f.fail("open", 0, 0, ErrBounds)
@@ -72,29 +87,81 @@ func (f *File) prepare(o Options) error {
 		return ErrNotRegular
 	}
 	if o.Size != 0 && o.Size != st.Size {
-		return f.file.Truncate(o.Size)
+		if err := f.file.Truncate(o.Size); err != nil {
+			return err
+		}
 	}
-	return nil
+	if o.Buffered {
+		return nil
+	}
+	f.direct, f.align, err = f.file.OpenDirect()
+	if errors.Is(err, errors.ErrUnsupported) {
+		return nil
+	}
+	return err
 }
+
+// Direct tells whether aligned transfers go to the device directly.
+func (f *File) Direct() bool { return f.direct.Valid() }
 
 // Path is the path that the file was opened with.
 func (f *File) Path() string { return f.path }
 
-// ReadAt reads len(p) bytes at off (pread(2)).
+// ReadAt reads len(p) bytes at off.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if err := f.check(off); err != nil {
 		return 0, f.fail("read", off, len(p), err)
 	}
-	n, err := f.file.ReadAt(p, off)
+	n, err := f.read(p, off)
 	if err != nil && !errors.Is(err, io.EOF) {
 		err = f.fail("read", off, len(p), err)
 	}
 	return n, err
 }
 
-// WriteAt writes p at off (pwrite(2)).
+// read goes directly as long as the rest is aligned. A direct read that ends
+// inside a block has met the end of the file.
+func (f *File) read(p []byte, off int64) (int, error) {
+	done := 0
+	for done < len(p) && f.fits(p[done:], off+int64(done)) {
+		n, err := f.transfer(false, p[done:], off+int64(done))
+		switch {
+		case sys.IsInvalid(err):
+			return f.through(f.file.ReadAt, p, off, done)
+		case err != nil:
+			return done, err
+		case n == 0:
+			return done, io.EOF
+		}
+		done += n
+	}
+	if done == len(p) {
+		return done, nil
+	}
+	return f.through(f.file.ReadAt, p, off, done)
+}
+
+// through does the rest of a transfer through the page cache.
+func (f *File) through(call func([]byte, int64) (int, error), p []byte, off int64, done int) (int, error) {
+	n, err := call(p[done:], off+int64(done))
+	return done + n, err
+}
+
+func (f *File) fits(p []byte, off int64) bool { return f.direct.Valid() && f.align.Fits(p, off) }
+
+func (f *File) transfer(isWrite bool, p []byte, off int64) (int, error) {
+	switch {
+	case !f.noRing:
+		return f.lane.transfer(f.direct, isWrite, p, off)
+	case isWrite:
+		return f.direct.WriteOnce(p, off)
+	}
+	return f.direct.ReadOnce(p, off)
+}
+
+// WriteAt writes p at off.
 func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
@@ -104,12 +171,40 @@ func (f *File) WriteAt(p []byte, off int64) (int, error) {
 	}
 	n := 0
 	if err == nil {
-		n, err = f.file.WriteAt(p, off)
+		n, err = f.write(p, off)
 	}
 	if err != nil {
 		return n, f.fail("write", off, len(p), err)
 	}
 	return n, nil
+}
+
+// write goes directly as far as whole blocks reach.
+func (f *File) write(p []byte, off int64) (int, error) {
+	done := 0
+	for {
+		blocks := len(p)
+		if f.direct.Valid() {
+			blocks -= (len(p) - done) % int(f.align.Offset)
+		}
+		if done == blocks || !f.fits(p[done:blocks], off+int64(done)) {
+			break
+		}
+		n, err := f.transfer(true, p[done:blocks], off+int64(done))
+		switch {
+		case sys.IsInvalid(err):
+			return f.through(f.file.WriteAt, p, off, done)
+		case err != nil:
+			return done, err
+		case n == 0:
+			return done, io.ErrShortWrite
+		}
+		done += n
+	}
+	if done == len(p) {
+		return done, nil
+	}
+	return f.through(f.file.WriteAt, p, off, done)
 }
 
 // Size is the file's length in bytes (fstat(2)).
@@ -148,7 +243,11 @@ func (f *File) Close() error {
 		return f.fail("close", 0, 0, ErrClosed)
 	}
 	f.closed = true
-	if err := f.file.Close(); err != nil {
+	err := errors.Join(f.lane.close(), f.file.Close())
+	if f.direct.Valid() {
+		err = errors.Join(err, f.direct.Close())
+	}
+	if err != nil {
 		return f.fail("close", 0, 0, err)
 	}
 	return nil
