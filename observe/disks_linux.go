@@ -31,11 +31,11 @@ func diskOf(sysRoot string, major, minor uint32) (disk, bool) {
 	if d.start, err = strconv.ParseInt(strings.TrimSpace(string(text)), 10, 64); err != nil {
 		return disk{}, false
 	}
-	real, err := filepath.EvalSymlinks(dir)
+	resolved, err := filepath.EvalSymlinks(dir)
 	if err != nil {
 		return disk{}, false
 	}
-	whole, err := os.ReadFile(filepath.Join(filepath.Dir(real), "dev"))
+	whole, err := os.ReadFile(filepath.Join(filepath.Dir(resolved), "dev"))
 	if err != nil {
 		return disk{}, false
 	}

@@ -16,7 +16,6 @@ type recording struct {
 	points   []tracepoint
 	byPoints bool // there are tracepoints
 	places   [][]place
-	lost     int64
 }
 
 // place is a piece of a file on a disk, in the disk's sectors.

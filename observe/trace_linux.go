@@ -99,11 +99,10 @@ func cause(err error) error {
 // tracing is a session that traces files.
 type tracing struct {
 	session
-	o      *Options
-	files  []File
-	job    job
-	group  string // directory of the control group, "" for none
-	opened []sys.File
+	o     *Options
+	files []File
+	job   job
+	group string // directory of the control group, "" for none
 }
 
 func newTracing(o *Options, file File) (*tracing, error) {

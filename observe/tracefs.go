@@ -21,8 +21,7 @@ type instance struct {
 	page    []byte
 	commit  int
 	events  []tracepoint
-	lost    int64
-	told    int64 // of lost, by pages; the kernel's own count replaces it
+	told    int64 // events lost, by what the pages say; the kernel's own count may be higher
 }
 
 // wanted is a tracepoint to turn on, and its filter.

@@ -47,11 +47,11 @@ func swapOff(path string) error {
 	if err != nil {
 		return err
 	}
-	real, err := filepath.EvalSymlinks(path)
+	resolved, err := filepath.EvalSymlinks(path)
 	if err != nil {
-		real = path
+		resolved = path
 	}
-	if !strings.Contains(string(text), escapeMount(real)+" ") && !strings.Contains(string(text), escapeMount(real)+"\t") {
+	if !strings.Contains(string(text), escapeMount(resolved)+" ") && !strings.Contains(string(text), escapeMount(resolved)+"\t") {
 		return nil
 	}
 	return sys.SwapOff(path)

@@ -5,9 +5,11 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"strings"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/filemap-go/filemap/observe"
 	"github.com/filemap-go/filemap/observe/export"
@@ -23,7 +25,7 @@ type traceFlags struct {
 func newTrace() *cobra.Command {
 	var f traceFlags
 	c := &cobra.Command{
-		Use:   "trace FILE",
+		Use:   "trace FILE | trace -- COMMAND [ARG…]",
 		Short: "Show what happens between mmap() and the first byte, and after it",
 		Long: `trace maps FILE, touches its pages by a pattern, and shows every step from the system
 call to the byte and back, by the four processes of paging: a region is made,
@@ -40,6 +42,11 @@ which pages are mapped, cached and dirty. The header says which, and what is mis
 memory: they go to swap and come back. That needs root: a memory control group and
 a swap file are made, and taken down.
 
+With -- COMMAND it runs a program instead, and attributes the faults of it and its
+children to files and offsets: how many, how slow, in which order, and what would
+help. The report goes to standard error; with --json it goes to standard output and
+the program's own output to standard error.
+
 Whatever trace mounts, makes and limits is undone at its end, on Ctrl-C as well; what
 a killed run has left is undone by the next.
 
@@ -48,9 +55,15 @@ line makes no sense.`,
 		Example: `  filemap trace --cold points.f32                what a cold start costs
   sudo filemap trace --cold points.f32           and why
   filemap trace --cold --pattern random --pages 100 --advise random points.f32
-  sudo filemap trace --memory-limit 8MiB big.bin swap-out and swap-in, of pages made private`,
-		Args: cobra.ExactArgs(1),
+  sudo filemap trace --memory-limit 8MiB big.bin swap-out and swap-in, of pages made private
+  filemap trace -- sqlite3 my.db 'select count(*) from t'`,
 		RunE: verb(func(c *cobra.Command, args []string) error {
+			if c.ArgsLenAtDash() == 0 && len(args) > 0 {
+				return runCommand(c, &f, args)
+			}
+			if len(args) != 1 {
+				return wrongUse{errors.New("name one FILE, or a program after --")}
+			}
 			f.Path = args[0]
 			if err := f.complete(c); err != nil {
 				return wrongUse{err}
@@ -128,6 +141,31 @@ func runTrace(c *cobra.Command, f *traceFlags) error {
 		return err
 	}
 	return printTrace(c.OutOrStdout(), doc, f)
+}
+
+// runCommand traces a program. What goes with a FILE does not go with it.
+func runCommand(c *cobra.Command, f *traceFlags, argv []string) error {
+	var wrong []string
+	c.Flags().Visit(func(flag *pflag.Flag) {
+		switch flag.Name {
+		case "tier", "json", "all":
+		default:
+			wrong = append(wrong, "--"+flag.Name)
+		}
+	})
+	if len(wrong) > 0 {
+		return wrongUse{fmt.Errorf("%s: about a FILE, not about a program", strings.Join(wrong, ", "))}
+	}
+	o := observe.CommandOptions{Argv: argv, Tier: f.Tier, Stdin: os.Stdin, Stdout: c.OutOrStdout(), Stderr: c.ErrOrStderr()}
+	report := c.ErrOrStderr()
+	if f.json {
+		o.Stdout, report = c.ErrOrStderr(), c.OutOrStdout()
+	}
+	doc, err := observe.Command(c.Context(), o)
+	if err != nil {
+		return err
+	}
+	return printTrace(report, doc, f)
 }
 
 func printTrace(w io.Writer, doc *observe.Document, f *traceFlags) error {

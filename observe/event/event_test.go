@@ -58,7 +58,7 @@ func TestJSONNames(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `{"stage":1,"name":"map","start_ns":5,"duration_ns":7,"offset":-1,"self_ns":7}`
+	const want = `{"stage":1,"name":"map","start_ns":5,"duration_ns":7,"offset":-1,"self_ns":7,"file":0}`
 	if string(text) != want {
 		t.Errorf("%s, expected %s", text, want)
 	}

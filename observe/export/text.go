@@ -42,8 +42,7 @@ func Text(w io.Writer, d *observe.Document, o TextOptions) error {
 }
 
 func (p *printer) line(format string, args ...any) {
-	fmt.Fprintf(p, format, args...)
-	p.WriteByte('\n')
+	fmt.Fprintf(p, format+"\n", args...)
 }
 
 // colors of the stages, from the sixteen that a terminal has.
@@ -176,7 +175,7 @@ func (p *printer) timeline() {
 }
 
 // mostGroups is how many kinds of step are told of a phase.
-const mostGroups = 40
+const mostGroups = 12
 
 func (p *printer) leftOut(events int) {
 	if events > 0 {

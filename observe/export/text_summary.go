@@ -1,10 +1,13 @@
 package export
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/filemap-go/filemap/observe"
+	"github.com/filemap-go/filemap/observe/event"
 )
 
 // stageTitles are the article's four processes.
@@ -53,7 +56,11 @@ func (p *printer) faults() {
 		text += fmt.Sprintf("; %s of the minor ones slept on I/O under way", grouped(f.Slept))
 	}
 	if f.Elsewhere > 0 {
-		text += fmt.Sprintf("; %s of them outside the traced region", grouped(f.Elsewhere))
+		where := "outside the traced region"
+		if len(p.d.Command) > 0 {
+			where = "of memory without a file"
+		}
+		text += fmt.Sprintf("; %s of them %s", grouped(f.Elsewhere), where)
 	}
 	p.line("%s", text)
 	p.line("getrusage: %s minor, %s major", grouped(f.RusageMinor), grouped(f.RusageMajor))
@@ -84,11 +91,36 @@ func (p *printer) advice() {
 	}
 }
 
+// slowest lists the faults that took longest, of those that took long.
+func (p *printer) slowest() {
+	const most, slow = 8, 100_000 // ns: what no fault without I/O takes
+	var faults []*event.Event
+	for i := range p.d.Events {
+		if e := &p.d.Events[i]; e.Stage == event.StageFault && e.DurationNS >= slow {
+			faults = append(faults, e)
+		}
+	}
+	if len(faults) == 0 {
+		return
+	}
+	slices.SortStableFunc(faults, func(a, b *event.Event) int { return cmp.Compare(b.DurationNS, a.DurationNS) })
+	p.line("%s took %s or more; the slowest:", plural(int64(len(faults)), "fault"), duration(slow))
+	for _, e := range faults[:min(len(faults), most)] {
+		p.line("%10s  %-5s %s, offset %s, by %s", duration(e.DurationNS), e.Kind, plain(p.d.Files[e.File].Path), grouped(e.Offset), plain(e.Where))
+	}
+	p.line("")
+}
+
 // command writes what a program's faults were about.
 func (p *printer) command() {
 	s := &p.d.Summary
 	p.line("%8s %8s %8s %10s %10s %8s %9s  %s", "minor", "major", "slept", "time", "slowest", "pages", "read", "file")
+	const most = 15
 	for i := range s.Files {
+		if i == most && !p.o.All {
+			p.line("%63s  … %s more (--all)", "", plural(int64(len(s.Files)-most), "file"))
+			break
+		}
 		f := &s.Files[i]
 		read := "?"
 		if f.ReadBytes != nil {
@@ -101,6 +133,7 @@ func (p *printer) command() {
 			duration(f.TimeNS), duration(f.SlowestNS), grouped(f.DistinctPages), read, plain(f.Path))
 	}
 	p.line("")
+	p.slowest()
 	p.faults()
 	p.line("wall time %s", duration(s.WallNS))
 	if s.ExitCode != nil {
