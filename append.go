@@ -108,6 +108,13 @@ func (m *Map) prepareLocked(off int64) error {
 	n -= (m.offset + off) % int64(sys.PageSize) // so that what follows is whole pages
 	n = min(n, m.capacity-off)
 	end := m.offset + off
+	if m.grow.whole.on {
+		if err := m.cutWhole(off, off+n); err != nil { // which writes zeros
+			return spaceError(err)
+		}
+		m.grow.prepared = off + n
+		return nil
+	}
 	if _, err := m.file.WriteAt(zeros[:n], end); err != nil {
 		return spaceError(errors.Join(err, m.file.Truncate(end)))
 	}
@@ -137,7 +144,8 @@ func (m *Map) trimLocked() error {
 	if err := m.unchangedLocked(); err != nil {
 		return err
 	}
-	if err := m.cutLocked(m.offset + m.size.Load()); err != nil {
+	size := m.size.Load()
+	if err := m.cutLocked(size, size); err != nil {
 		return err
 	}
 	m.grow.ahead = false

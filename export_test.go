@@ -34,3 +34,11 @@ func Finders() []Finder {
 
 // SetFinder makes a Staged Map use f.
 func (m *Map) SetFinder(f Finder) { m.stage.finder = sys.Finder(f) }
+
+// MapNothingBeyondEnd has Maps grow as on a system that maps nothing beyond the end
+// of a file, until it is undone.
+func MapNothingBeyondEnd() (undo func()) {
+	old := mapsBeyondEnd
+	mapsBeyondEnd = false
+	return func() { mapsBeyondEnd = old }
+}

@@ -26,10 +26,10 @@ func (m *Map) Close() error {
 	err := m.trimLocked()
 	m.grow.mu.Unlock()
 	if m.region.Len() > 0 {
-		err = retired.add(m)
+		err = errors.Join(err, retired.add(m))
 	}
 	if m.file.Valid() {
-		err = errors.Join(err, m.file.Close())
+		err = errors.Join(err, m.endWhole(), m.file.Close())
 	}
 	if err != nil {
 		return m.fail("close", 0, 0, err)

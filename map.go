@@ -222,6 +222,9 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 	if n == ToEnd {
 		n = max(size-c.offset, 0)
 	}
+	if c.moved {
+		n = c.size
+	}
 	m := &Map{path: path, mode: c.mode, flags: c.flags, backing: native, offset: c.offset, file: f, data: []byte{}}
 	m.size.Store(n)
 	m.capacity, m.fixed, m.grow.end = max(n, c.reserve), c.length != ToEnd, size
@@ -238,14 +241,21 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 		return m, nil
 	case c.has(Unmapped):
 		err = errReadWanted
-	case m.capacity > n && !sys.MapsBeyondEnd:
-		err = fmt.Errorf("this system maps no addresses beyond the end of a file (map again after growth, with Move): %w", errors.ErrUnsupported)
 	case m.capacity > math.MaxInt-int64(m.begin+sys.Granularity):
 		err = ErrTooLarge
 	default:
-		err = m.attach(int(m.capacity), func(n int) (sys.Region, error) {
-			return sys.MapFile(f, aligned, n, c.prot(), c.sharing())
-		})
+		if m.capacity > n && !mapsBeyondEnd {
+			err = m.makeWhole()
+		}
+		if err == nil {
+			err = m.attach(int(m.capacity), func(n int) (sys.Region, error) {
+				return sys.MapFile(f, aligned, n, c.prot(), c.sharing())
+			})
+		}
+	}
+	if err != nil && m.grow.whole.on {
+		err = errors.Join(err, m.endWhole())
+		m.grow.whole.on, m.grow.end = false, m.offset+n
 	}
 	if err != nil && c.mayRead(err) {
 		m.data, m.backing = nil, Read

@@ -165,9 +165,9 @@ func (r rangeOption) apply(c *config) { c.offset, c.length = r.offset, r.n }
 // no part of max_map_count. A terabyte is a fine reserve on a 64-bit system. With
 // ReadOnly or ReadWrite, and a Range, if any, that goes to the end.
 //
-// The region is mapped beyond the end of the file (mmap(2)). Where a system cannot
-// (Windows), the open fails with errors.ErrUnsupported unless n is no more than
-// the file has: growth is [Map.Move]'s then.
+// The region is mapped beyond the end of the file (mmap(2)). Windows cannot do
+// that: there the file itself is as long, and sparse, until Close cuts it to the
+// Map's length; a ReadOnly Map that is to have more than the file is unsupported.
 func Reserve(n int64) Option { return reserveOption(n) }
 
 type reserveOption int64
@@ -192,6 +192,8 @@ type config struct {
 	reserve        int64
 	dirtyLimit     int64
 	limited        bool // dirtyLimit was given
+	moved          bool  // by Move, with a file that is longer than the Map: see whole
+	size           int64 // the Map's then
 	perm           uint32
 	advice         []Advice
 }

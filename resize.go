@@ -25,6 +25,7 @@ type growth struct {
 	end      int64 // of the file, as far as this Map made it or saw it
 	prepared int64 // up to where of the mapping Append may store; 0: it has not begun
 	ahead    bool  // the file is longer than the Map, by Append's doing
+	whole    whole // how it is done where nothing can be mapped beyond the end
 }
 
 // Resize makes the file so long that the Map has n bytes, and the Map with it.
@@ -42,8 +43,9 @@ type growth struct {
 // (else [ErrReadOnly], [ErrPrivate], [ErrOption]). The next [Map.Sync] makes the
 // size durable.
 //
-// fallocate(2) or its like to grow, ftruncate(2) to shrink. Windows cannot shrink
-// a file that is mapped by anybody.
+// fallocate(2) or its like to grow, ftruncate(2) to shrink. On Windows, where a
+// mapped file cannot do either, the file is as long as the reserve while it is
+// mapped, sparse, and cut to the Map's length by Close; what was cut off is zeros.
 func (m *Map) Resize(n int64) error {
 	if err := m.beginGrowth("resize"); err != nil {
 		return err
@@ -102,14 +104,14 @@ func (m *Map) resizeLocked(n int64) error {
 	}
 	old := m.size.Load()
 	if n > old {
-		if err := m.lengthenLocked(m.offset + n); err != nil {
+		if err := m.lengthenLocked(n); err != nil {
 			return err
 		}
 		m.size.Store(n)
 		return nil
 	}
 	m.size.Store(n) // first, so that nobody is sent to bytes that go
-	if err := m.cutLocked(m.offset + n); err != nil {
+	if err := m.cutLocked(n, old); err != nil {
 		m.size.Store(old)
 		return err
 	}
@@ -125,8 +127,13 @@ func (m *Map) unchangedLocked() error {
 	return err
 }
 
-// lengthenLocked makes the file end bytes long, or leaves it as it was.
-func (m *Map) lengthenLocked(end int64) (err error) {
+// lengthenLocked makes the file long enough for n bytes of the Map, or leaves it as
+// it was.
+func (m *Map) lengthenLocked(n int64) (err error) {
+	if m.grow.whole.on {
+		return m.lengthenWhole(n)
+	}
+	end := m.offset + n
 	if m.flags&Sparse != 0 {
 		err = m.file.Truncate(end)
 	} else {
@@ -140,8 +147,12 @@ func (m *Map) lengthenLocked(end int64) (err error) {
 	return nil
 }
 
-// cutLocked makes the file end bytes long, fewer than it has.
-func (m *Map) cutLocked(end int64) error {
+// cutLocked makes the file end with the first n bytes of the old ones of the Map.
+func (m *Map) cutLocked(n, old int64) error {
+	if m.grow.whole.on {
+		return m.cutWhole(n, old)
+	}
+	end := m.offset + n
 	if end == m.grow.end {
 		return nil
 	}
@@ -188,7 +199,7 @@ func (m *Map) Refresh() (int64, error) {
 	if err != nil {
 		return m.Len(), m.fail("refresh", 0, 0, err)
 	}
-	if m.grow.ahead && st.Size == m.grow.end {
+	if (m.grow.ahead || m.grow.whole.on) && st.Size == m.grow.end {
 		return m.Len(), nil
 	}
 	has := max(st.Size-m.offset, 0)
@@ -229,9 +240,8 @@ func (m *Map) Move(n int64) (*Map, error) {
 		return nil, m.fail("move", 0, 0, ErrNoFile)
 	}
 	m.grow.mu.Lock()
-	err := m.trimLocked()
-	m.grow.mu.Unlock()
-	if err != nil {
+	defer m.grow.mu.Unlock()
+	if err := m.trimLocked(); err != nil {
 		return nil, m.fail("move", 0, 0, err)
 	}
 	c := config{mode: m.mode, flags: m.flags &^ (Populated | Locked | NoDescriptor), offset: m.offset, length: ToEnd, reserve: n}
@@ -242,5 +252,10 @@ func (m *Map) Move(n int64) (*Map, error) {
 	if err != nil {
 		return nil, m.fail("move", 0, n, err)
 	}
-	return mapOrClose(file, m.path, &c)
+	if m.grow.whole.on {
+		c.moved, c.size = true, m.Len()
+	}
+	moved, err := mapOrClose(file, m.path, &c)
+	m.grow.whole.moved = err == nil
+	return moved, err
 }
