@@ -150,6 +150,7 @@ func TestGrowthErrors(t *testing.T) {
 	for _, test := range tests {
 		m := open(t, path, test.options...)
 		if test.name == "no descriptor" && m.StartWriteback(0, filemap.ToEnd) == nil {
+			closeQuietly(t, m)
 			continue // it is kept here
 		}
 		wantError(t, m.Resize(test.size), test.want)
@@ -160,6 +161,7 @@ func TestGrowthErrors(t *testing.T) {
 		if m.Len() != 10_000 && test.name != "range with a length" {
 			t.Errorf("%s: Len is %d", test.name, m.Len())
 		}
+		closeQuietly(t, m)
 	}
 	wantFile(t, path, pattern(10_000))
 	for _, options := range [][]filemap.Option{
@@ -351,7 +353,9 @@ func TestAppendAsWriter(t *testing.T) {
 		if err := m.Trim(); err != nil {
 			t.Fatal(err)
 		}
-		wantFile(t, path, want)
+		if runtime.GOOS != "windows" || flag == filemap.Unmapped {
+			wantFile(t, path, want)
+		}
 		if _, err := m.Append([]byte("!")); err != nil {
 			t.Fatal(err)
 		}
@@ -439,7 +443,7 @@ func (g *growing) Others(t *rapid.T) {
 }
 
 func (g *growing) Steer(t *rapid.T) {
-	for _, err := range []error{g.m.Sync(), g.m.Trim(), ignore(g.m.Advise(filemap.Random, 0, filemap.ToEnd), filemap.ErrNotMapped)} {
+	for _, err := range []error{g.m.Sync(), g.m.Trim(), ignore(g.m.Advise(filemap.Random, 0, filemap.ToEnd), errors.ErrUnsupported)} {
 		if err != nil {
 			t.Fatal(err)
 		}
