@@ -191,7 +191,7 @@ type config struct {
 	offset, length int64
 	reserve        int64
 	dirtyLimit     int64
-	limited        bool // dirtyLimit was given
+	limited        bool  // dirtyLimit was given
 	moved          bool  // by Move, with a file that is longer than the Map: see whole
 	size           int64 // the Map's then
 	perm           uint32
