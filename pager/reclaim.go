@@ -65,56 +65,55 @@ func (p *Pager) directReclaim(want int) (int, error) {
 //  4. Their words say where they are now; their frames are free.
 func (p *Pager) reclaim(n int) (int, error) {
 	begun := p.now()
-	var trouble error
-	// A page that cannot be written is passed over: the next may be clean. Every
-	// page is tried once.
-	for tries := p.frames.limit; tries > 0; {
-		victims, blocked := p.choose(n)
+	c := chooser{p: p}
+	for {
+		victims := c.choose(n)
 		if len(victims) == 0 {
-			if trouble == nil {
-				trouble = blocked
-			}
-			break
+			return 0, c.blocked
 		}
-		tries -= int64(len(victims))
 		left, err := p.clean(victims)
 		p.depart(left)
-		p.stats.evictions.Add(uint64(len(left)))
 		if len(left) > 0 {
+			p.stats.evictions.Add(uint64(len(left)))
 			p.stats.reclaimTime.add(p.now() - begun)
 			p.tell(event.Reclaim, left[0].m, begun, left[0].page, uint64(len(left)), false)
 			return len(left), nil
 		}
-		trouble = err
+		c.unwritable = err
 	}
-	return 0, trouble
 }
 
-// choose has the policy choose up to n pages, and claims them: they are evicting.
-// Blocked says why pages that are not pinned were not chosen.
-func (p *Pager) choose(n int) (victims []victim, blocked error) {
-	c := chooser{p: p}
-	p.policyMu.Lock()
-	defer p.policyMu.Unlock()
-	for len(victims) < n {
-		id, ok := p.policy.Victim(c.ask)
+// chooser has the policy choose, and answers its questions. A page is claimed
+// when it is called idle, so that nobody can pin it between the answer and the
+// choice.
+type chooser struct {
+	p          *Pager
+	claimed    []victim
+	unwritable error // dirty pages could not be written: only clean ones can leave
+	blocked    error // why a page that is not pinned was called busy
+}
+
+// chooseMisses is how many pages may be pinned between their choice and their
+// claim before a search ends.
+const chooseMisses = 16
+
+// choose claims up to n pages: they are evicting.
+func (c *chooser) choose(n int) (victims []victim) {
+	c.p.policyMu.Lock()
+	defer c.p.policyMu.Unlock()
+	for misses := 0; len(victims) < n && misses < chooseMisses; {
+		id, ok := c.p.policy.Victim(c.ask)
 		if !ok {
 			break
 		}
 		v, ok := c.take(id)
-		if ok {
-			victims = append(victims, v)
+		if !ok {
+			misses++
+			continue
 		}
+		victims = append(victims, v)
 	}
-	return victims, c.blocked
-}
-
-// chooser answers the policy's questions. A page is claimed when it is called
-// idle, so that nobody can pin it between the answer and the choice.
-type chooser struct {
-	p       *Pager
-	claimed []victim
-	blocked error
+	return victims
 }
 
 func (c *chooser) ask(id policy.Page) policy.State {
@@ -125,15 +124,12 @@ func (c *chooser) ask(id policy.Page) policy.State {
 		switch {
 		case w.state() == evicting && slices.ContainsFunc(c.claimed, func(v victim) bool { return v.m == m && v.page == page }):
 			return policy.Idle
-		case w.state() != resident || w.pins() > 0:
+		case w.state() != resident || w.pins() > 0 || c.mustStay(m, w):
 			return policy.Busy
 		case w&referenced != 0:
 			if cell.swap(w, w&^referenced) {
 				return policy.Referenced
 			}
-		case w&dirty != 0 && m.mode != Shared && c.p.swap.full():
-			c.blocked = ErrSwapFull
-			return policy.Busy
 		default:
 			if to := w.in(evicting); cell.swap(w, to) {
 				c.claimed = append(c.claimed, victim{m: m, page: page, word: to})
@@ -141,6 +137,21 @@ func (c *chooser) ask(id policy.Page) policy.State {
 			}
 		}
 	}
+}
+
+// mustStay tells whether a page could not be written, and notes why.
+func (c *chooser) mustStay(m *Mapping, w entry) bool {
+	switch {
+	case w&dirty == 0:
+		return false
+	case c.unwritable != nil:
+		c.blocked = c.unwritable
+		return true
+	case m.mode != Shared && c.p.swap.full():
+		c.blocked = ErrSwapFull
+		return true
+	}
+	return false
 }
 
 // take returns the page that the policy chose, claimed, and lets go of others
@@ -161,10 +172,10 @@ func (c *chooser) take(id policy.Page) (chosen victim, ok bool) {
 	m, page := c.p.find(id)
 	cell := &m.table[page]
 	w := cell.load()
-	if to := w.in(evicting); w.state() == resident && w.pins() == 0 && cell.swap(w, to) {
+	if to := w.in(evicting); w.state() == resident && w.pins() == 0 && !c.mustStay(m, w) && cell.swap(w, to) {
 		return victim{m: m, page: page, word: to}, true
 	}
-	c.p.policy.Added(id) // it was pinned meanwhile
+	c.p.policy.Added(id) // it was pinned or changed meanwhile
 	return victim{}, false
 }
 
