@@ -42,3 +42,7 @@ func MapNothingBeyondEnd() (undo func()) {
 	mapsBeyondEnd = false
 	return func() { mapsBeyondEnd = old }
 }
+
+// LeaveJournalOut makes an Atomic Map's Commit write the file as a Staged one
+// does, so that a test can show that it would notice.
+func (m *Map) LeaveJournalOut() { m.stage.uncommitted = true }

@@ -13,6 +13,8 @@ type gate struct {
 	inside  int       // methods that store, Updates included
 	updates int       // of these, Updates
 	waiting int       // Syncs
+	queue   int       // methods that wait
+	passing int       // of these, those that come before the next Sync
 	shut    bool
 }
 
@@ -24,8 +26,13 @@ func (g *gate) waitLocked() {
 // enter lets one method in; update says that others may come from inside of it.
 func (g *gate) enter(update bool) {
 	g.mu.Lock()
-	for g.shut || (g.waiting > 0 && g.updates == 0) {
-		g.waitLocked()
+	if g.barredLocked() {
+		g.queue++
+		for g.barredLocked() && (g.shut || g.passing == 0) {
+			g.waitLocked()
+		}
+		g.queue--
+		g.passing = max(g.passing-1, 0)
 	}
 	g.inside++
 	if update {
@@ -34,13 +41,17 @@ func (g *gate) enter(update bool) {
 	g.mu.Unlock()
 }
 
+func (g *gate) barredLocked() bool {
+	return g.shut || (g.waiting > 0 && g.updates == 0)
+}
+
 func (g *gate) leave(update bool) {
 	g.mu.Lock()
 	g.inside--
 	if update {
 		g.updates--
 	}
-	if g.inside == 0 || g.updates == 0 {
+	if g.inside == 0 || (update && g.updates == 0) {
 		g.changed.Broadcast()
 	}
 	g.mu.Unlock()
@@ -50,7 +61,7 @@ func (g *gate) leave(update bool) {
 func (g *gate) close() {
 	g.mu.Lock()
 	g.waiting++
-	for g.shut || g.inside > 0 {
+	for g.shut || g.inside > 0 || g.passing > 0 {
 		g.waitLocked()
 	}
 	g.waiting--
@@ -61,6 +72,7 @@ func (g *gate) close() {
 func (g *gate) open() {
 	g.mu.Lock()
 	g.shut = false
+	g.passing = g.queue // so that Sync after Sync does not keep them out for good
 	g.changed.Broadcast()
 	g.mu.Unlock()
 }

@@ -13,6 +13,8 @@ import "errors"
 //
 // What [Map.Append] has prepared is cut off the file.
 //
+// Of a [Staged] or [Atomic] Map it throws away what was not synced or committed.
+//
 // Close does not make stores durable: that is [Map.Sync]. Its error is that of
 // close(2) or munmap(2); the Map is closed all the same.
 func (m *Map) Close() error {
@@ -27,6 +29,9 @@ func (m *Map) Close() error {
 	m.grow.mu.Unlock()
 	if m.region.Len() > 0 {
 		err = errors.Join(err, retired.add(m))
+	}
+	if m.stage != nil && m.stage.journal != nil {
+		err = errors.Join(err, m.stage.journal.Close())
 	}
 	if m.file.Valid() {
 		err = errors.Join(err, m.endWhole(), m.file.Close())

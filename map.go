@@ -60,7 +60,7 @@ const openFlags = Executable | Populated | Locked | NoDescriptor | NoReserve | O
 // CreateFile, CreateFileMapping, MapViewOfFile on Windows.
 func Open(path string, options ...Option) (*Map, error) {
 	c := newConfig(ReadOnly, options)
-	if err := c.check(openFlags); err != nil {
+	if err := c.check(openFlags | Atomic | AdoptJournal); err != nil {
 		return nil, openError(path, err)
 	}
 	f, err := sys.OpenFile(path, openFlag(c.mode), 0)
@@ -98,7 +98,7 @@ func OpenFile(f *os.File, options ...Option) (*Map, error) {
 // open(2) with O_EXCL, fallocate(2) or its like, mmap(2).
 func Create(path string, size int64, options ...Option) (*Map, error) {
 	c := newConfig(ReadWrite, options)
-	if err := c.check(openFlags | Sparse | Overwrite); err != nil {
+	if err := c.check(openFlags | Sparse | Overwrite | Atomic); err != nil {
 		return nil, createError(path, size, err)
 	}
 	if size < 0 {
@@ -112,7 +112,12 @@ func Create(path string, size int64, options ...Option) (*Map, error) {
 	if err != nil {
 		return nil, createError(path, size, explainOpen(path, err))
 	}
-	if err := setSize(f, size, c.has(Sparse)); err != nil {
+	err = setSize(f, size, c.has(Sparse))
+	if err == nil && c.has(Atomic) { // so that a Commit has only bytes to see to
+		err = errors.Join(f.Sync(), sys.SyncDirOf(path))
+	}
+	if err != nil {
+		c.closeJournal()
 		_ = f.Close()
 		removeIf(fresh, path)
 		return nil, createError(path, size, err)
@@ -122,7 +127,7 @@ func Create(path string, size int64, options ...Option) (*Map, error) {
 		removeIf(fresh, path)
 		return nil, err
 	}
-	m.sync.newEntry = fresh
+	m.sync.newEntry = fresh && !c.has(Atomic)
 	return m, nil
 }
 
@@ -130,7 +135,12 @@ func Create(path string, size int64, options ...Option) (*Map, error) {
 func createFile(path string, c *config) (f sys.File, fresh bool, err error) {
 	f, err = sys.OpenFile(path, sys.Write|sys.Create|sys.Excl, c.perm)
 	if err == nil {
-		return f, true, nil
+		c.fresh = true
+		if err = c.openJournal(f, path, true); err != nil {
+			_ = f.Close()
+			removeIf(true, path)
+		}
+		return f, true, err
 	}
 	if !c.has(Overwrite) || !errors.Is(err, fs.ErrExist) {
 		return f, false, err
@@ -139,9 +149,14 @@ func createFile(path string, c *config) (f sys.File, fresh bool, err error) {
 		return f, false, err
 	}
 	if _, err = regularSize(f); err == nil {
+		// Before: a journal of the old contents must not meet the new ones.
+		err = c.openJournal(f, path, true)
+	}
+	if err == nil {
 		err = f.Truncate(0)
 	}
 	if err != nil {
+		c.closeJournal()
 		_ = f.Close()
 	}
 	return f, false, err
@@ -204,8 +219,13 @@ func Anonymous(size int64, options ...Option) (*Map, error) {
 }
 
 func mapOrClose(f sys.File, path string, c *config) (*Map, error) {
+	if err := c.openJournal(f, path, false); err != nil {
+		_ = f.Close() // err is why
+		return nil, openError(path, err)
+	}
 	m, err := mapFile(f, path, c)
 	if err != nil {
+		c.closeJournal()
 		_ = f.Close() // err is why
 		return nil, err
 	}

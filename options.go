@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io/fs"
 
+	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -142,6 +143,33 @@ const (
 	// and in read(2) are not the same. With ReadWrite alone, and not with NoDescriptor,
 	// OrRead, Unmapped, [Reserve], Resize, Append, Move or Protect.
 	Staged
+
+	// Atomic is Staged with a [Map.Commit] that is all or nothing: after the death of
+	// the process or a power cut the file holds everything that was stored until
+	// some Commit, the last that returned or the one under way, and nothing of what
+	// came after it. A journal beside the file, of its name and [JournalSuffix], sees
+	// to that; opening Atomic finishes what it finds there and says so
+	// ([Map.Recovery]). The directory must allow one to be made.
+	//
+	// One Atomic Map of a file is open at a time, in all processes together
+	// ([ErrLocked]); the lock ends with its process. It binds nobody else: whoever
+	// writes to the file in another way meanwhile breaks the promise. So does a
+	// second name (a hard link) used to open it. Others read a committed state with
+	// [ReadCommitted]; those who read or map the file as it is see the last commit, or
+	// while one is written some pages of it. The journal stays when the Map is closed, with 4 KiB
+	// that say that it is empty. Until it is opened Atomic again after a crash
+	// the file alone may hold half a commit: keep the two together.
+	//
+	// Changed pages that are not committed are bounded by the [DirtyLimit]; those
+	// stored through a slice count at Commit, which then is [ErrDirtyLimit]. What
+	// holds for Staged holds for it; for Open and Create. It needs flock(2), or LockFileEx
+	// on Windows.
+	Atomic
+
+	// AdoptJournal has Open apply the journal of an Atomic file though it was
+	// written for another one: for a copy of both, made when no writer had them
+	// open. A journal names its file by inode number and time of birth, which a copy does not keep.
+	AdoptJournal
 )
 
 func (f Flag) apply(c *config) { c.flags |= f }
@@ -196,12 +224,20 @@ type config struct {
 	size           int64 // the Map's then
 	perm           uint32
 	advice         []Advice
+
+	journal     *journal.Journal // when it is open, until a Map has it
+	journalMade bool             // by this call
+	fresh       bool             // and the file
+	recovery    Recovery
 }
 
 func newConfig(mode Mode, options []Option) config {
 	c := config{mode: mode, length: ToEnd, perm: 0o644}
 	for _, o := range options {
 		o.apply(&c)
+	}
+	if c.has(Atomic) {
+		c.flags |= Staged
 	}
 	return c
 }
@@ -227,6 +263,8 @@ func (c *config) check(allowed Flag) error {
 		return fmt.Errorf("%w: Staged does not go with NoDescriptor, OrRead, Unmapped or Reserve", ErrOption)
 	case c.has(Staged) && !sys.CoherentWrites:
 		return fmt.Errorf("a mapping that sees what is written to its file: %w", errors.ErrUnsupported)
+	case c.has(AdoptJournal) && !c.has(Atomic):
+		return fmt.Errorf("%w: AdoptJournal goes with Atomic", ErrOption)
 	case c.limited && (!c.has(Staged) || c.dirtyLimit <= 0):
 		return fmt.Errorf("%w: DirtyLimit is for Staged and Atomic, and more than 0", ErrOption)
 	case c.offset < 0 || c.length < ToEnd:
@@ -235,7 +273,7 @@ func (c *config) check(allowed Flag) error {
 	return nil
 }
 
-var flagNames = []string{"Executable", "Populated", "Locked", "Sparse", "Overwrite", "NoDescriptor", "OrRead", "Unmapped", "NoReserve", "Staged"}
+var flagNames = []string{"Executable", "Populated", "Locked", "Sparse", "Overwrite", "NoDescriptor", "OrRead", "Unmapped", "NoReserve", "Staged", "Atomic", "AdoptJournal"}
 
 // String names the flags, joined by "|".
 func (f Flag) String() string {

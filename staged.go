@@ -9,6 +9,7 @@ import (
 	"sync"
 	"sync/atomic"
 
+	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -32,6 +33,11 @@ type stage struct {
 	bare   atomic.Bool  // a slice that can be stored through was handed out
 	limit  atomic.Int64 // bytes; of whole pages
 
+	journal  *journal.Journal // of an Atomic Map
+	recovery Recovery
+
+	uncommitted bool // tests set it: Commit leaves the journal out
+
 	mu      sync.Mutex // of what is below; no other lock is taken under it
 	touched []uint64   // a bit for each page that a method was about to store to
 	count   int64      // of these bits
@@ -41,7 +47,7 @@ type stage struct {
 const defaultDirtyLimit = 1 << (28 + 2*(bits.UintSize/64)) // 256 MiB; 1 GiB
 
 func newStage(c *config) *stage {
-	s := &stage{finder: sys.BestFinder()}
+	s := &stage{finder: sys.BestFinder(), journal: c.journal, recovery: c.recovery}
 	s.limit.Store(defaultDirtyLimit)
 	if c.dirtyLimit > 0 {
 		s.limit.Store(c.dirtyLimit)
@@ -173,7 +179,11 @@ func (m *Map) syncStaged(op string, off, n int64) error {
 	if m.sync.failed != nil {
 		return m.fail(op, off, n, m.sync.failed)
 	}
-	if err := m.writeChanged(off, n, m.writeDurably); err != nil {
+	write := m.writeDurably
+	if m.stage.journal != nil {
+		write = m.commitSpans
+	}
+	if err := m.writeChanged(off, n, write); err != nil {
 		var typed *Error
 		if errors.As(err, &typed) {
 			return err
@@ -187,8 +197,11 @@ func (m *Map) syncStaged(op string, off, n int64) error {
 // go when that has made it durable. The gate is shut and m.mu and m.sync.mu are held.
 func (m *Map) writeChanged(off, n int64, write func([]sys.Span) error) error {
 	spans, err := m.changedLocked(off, n)
-	if err != nil || (len(spans) == 0 && !m.sync.newEntry) {
+	if err != nil {
 		return err
+	}
+	if len(spans) == 0 && !m.sync.newEntry {
+		return m.finishCommit()
 	}
 	if err := m.stillAsLong(); err != nil {
 		return err
@@ -304,6 +317,11 @@ func (m *Map) Discard() error {
 		return err
 	}
 	defer m.leave()
+	m.sync.mu.Lock()
+	defer m.sync.mu.Unlock()
+	if err := m.finishCommit(); err != nil {
+		return m.fail("discard", 0, n, err) // what is committed is not to be discarded
+	}
 	if m.region.Len() == 0 {
 		return nil
 	}

@@ -34,13 +34,16 @@ type syncState struct {
 // others stored. On a Private or anonymous one it is [ErrPrivate]. A [Staged] one
 // writes this Map's own stores and nothing else: pwrite(2), fdatasync(2) or fsync(2);
 // a write that is refused, by a full disk say, changes nothing there and can be
-// tried again.
+// tried again. Of an [Atomic] one Sync is [Map.Commit].
 func (m *Map) Sync() error { return m.SyncRange(0, ToEnd) }
 
 // SyncRange is [Map.Sync] for the pages that hold the n bytes from off; any
 // range will do. Whether it costs less is up to the system.
 func (m *Map) SyncRange(off, n int64) error {
 	if m.stage != nil {
+		if m.stage.journal != nil && (off != 0 || (n != ToEnd && n != m.Len())) {
+			return m.fail("sync", off, max(n, 0), fmt.Errorf("%w: an Atomic Map commits all stores or none", ErrOption))
+		}
 		return m.syncStaged("sync", off, n)
 	}
 	n, err := m.enter("sync", off, n)

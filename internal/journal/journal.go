@@ -93,7 +93,7 @@ func Open(path string, target Target, o Options) (*Journal, Recovery, error) {
 	j := &Journal{path: path, file: fileOf{f}, target: target, identity: o.Identity}
 	j.inPlace = func() (bool, error) { return f.SameAs(path) }
 	r, err := j.start(o)
-	if err == nil && fresh {
+	if r.Made = fresh; err == nil && fresh {
 		err = sys.SyncDirOf(path)
 	}
 	if err != nil {
@@ -392,6 +392,13 @@ func (j *Journal) Pending() bool {
 	j.mu.Lock()
 	defer j.mu.Unlock()
 	return j.pending
+}
+
+// Failed tells whether a sync has failed: see [ErrFailed].
+func (j *Journal) Failed() bool {
+	j.mu.Lock()
+	defer j.mu.Unlock()
+	return j.failed != nil
 }
 
 // Finish writes a pending commit to the target, if there is one, and syncs it.

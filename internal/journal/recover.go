@@ -37,6 +37,7 @@ type Recovery struct {
 	Bytes    int64  // in all of them
 	Changed  int    // extents that the target had not, or had differently
 	Size     int64  // of the target, as the commit set it
+	Made     bool   // there was no journal, and one was made
 }
 
 // readJournal reads a journal's header and checks everything but whose it is. Of a

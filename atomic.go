@@ -1,0 +1,289 @@
+package filemap
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+
+	"github.com/filemap-go/filemap/internal/journal"
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// An Atomic Map is a Staged one whose changed pages take a way round to the file:
+//
+//	pages of our own ──1 write──► journal ──2 sync──► 3 write to the file, 4 sync
+//
+// so that at every moment either the file is whole, or the journal and the file
+// together are (internal/journal, docs/design/0003-journal.md). The file's own
+// bytes are never anything but the user's.
+//
+// Lock order: gate, Map.mu, syncState.mu, Journal.mu.
+
+// JournalSuffix is what the name of an [Atomic] file's journal ends with, behind
+// the file's own name with symbolic links resolved.
+const JournalSuffix = ".journal"
+
+// What can be wrong with a journal.
+var (
+	// ErrLocked: another Atomic Map has the file, in this process or another.
+	ErrLocked = journal.ErrLocked
+
+	// ErrPending: the commit is durable in the journal, but could not be written to
+	// the file, whose disk is full, say. It will be there: Commit again, which first
+	// goes on with it, or open again. Until then others may read half of it, but
+	// for [ReadCommitted].
+	ErrPending = journal.ErrPending
+
+	// ErrJournalGone: somebody has removed or renamed the journal of an open Map.
+	// Nothing was written, and the stores are still in memory.
+	ErrJournalGone = journal.ErrVanished
+
+	// ErrNotJournal: a file is in the journal's place that is none. It is left alone.
+	ErrNotJournal = journal.ErrNotJournal
+
+	// ErrJournalVersion: the journal is a newer version's.
+	ErrJournalVersion = journal.ErrVersion
+
+	// ErrForeignJournal: the journal holds a commit to another file, since this one
+	// has taken its name, or is a copy: see [AdoptJournal].
+	ErrForeignJournal = journal.ErrForeign
+
+	// ErrBusy: [ReadCommitted] found no moment between two commits.
+	ErrBusy = journal.ErrBusy
+)
+
+// RecoveryState says what the journal of an Atomic file held when it was opened.
+type RecoveryState uint8
+
+// The states.
+const (
+	// NotNeeded: nothing. The file was closed in order, or never opened Atomic.
+	NotNeeded RecoveryState = RecoveryState(journal.Empty)
+	// Ignored: a commit that was under way and had not been written whole. It did
+	// not happen, and no byte of it is in the file.
+	Ignored RecoveryState = RecoveryState(journal.Torn)
+	// Applied: a whole commit, the last one before the process or the machine died.
+	// It was written to the file, once more if it was there already.
+	Applied RecoveryState = RecoveryState(journal.Whole)
+)
+
+// String returns "not needed", "ignored" or "applied".
+func (s RecoveryState) String() string {
+	switch s {
+	case Ignored:
+		return "ignored"
+	case Applied:
+		return "applied"
+	case NotNeeded:
+	}
+	return "not needed"
+}
+
+// Recovery is what opening an [Atomic] file found in its journal, and did.
+type Recovery struct {
+	State    RecoveryState
+	Journal  string // its path; "" when the Map is not Atomic
+	Sequence uint64 // the number of the commit
+	Extents  int    // parts of the file that were written
+	Bytes    int64  // in these
+	Changed  int    // extents that the file did not have, or had differently
+}
+
+// Recovery tells what opening this Map found in its journal.
+func (m *Map) Recovery() Recovery {
+	if m.stage == nil {
+		return Recovery{}
+	}
+	return m.stage.recovery
+}
+
+// openJournal takes the lock on f's journal and brings f to a whole state, or with
+// reset empties the journal.
+func (c *config) openJournal(f sys.File, path string, reset bool) error {
+	if !c.has(Atomic) || c.journal != nil {
+		return nil
+	}
+	if _, err := regularSize(f); err != nil {
+		return err
+	}
+	file, err := followLinks(path)
+	if err != nil {
+		return err
+	}
+	id, err := f.Identity()
+	if err != nil {
+		return err
+	}
+	c.recovery.Journal = file + JournalSuffix
+	j, r, err := journal.Open(c.recovery.Journal, journal.TargetOf(f), journal.Options{
+		Identity: journal.Identity(id), Adopt: c.has(AdoptJournal), Reset: reset,
+	})
+	if err != nil {
+		return spaceError(err)
+	}
+	c.journal, c.journalMade = j, r.Made
+	c.recovery = Recovery{
+		State: RecoveryState(r.State), Journal: c.recovery.Journal,
+		Sequence: r.Sequence, Extents: r.Extents, Bytes: r.Bytes, Changed: r.Changed,
+	}
+	return nil
+}
+
+// followLinks returns the name of the file itself where path names a symbolic link
+// to it: all who open it must find the same journal. The directory is left as it
+// is written, since the kernel may know it (/proc/PID/root) and Go not.
+func followLinks(path string) (string, error) {
+	for range 40 { // as many as Linux follows
+		st, err := os.Lstat(path)
+		if err != nil || st.Mode()&fs.ModeSymlink == 0 {
+			return path, err
+		}
+		target, err := os.Readlink(path)
+		if err != nil {
+			return path, err
+		}
+		if !filepath.IsAbs(target) {
+			// Not Join: ".." is the kernel's to resolve.
+			target = filepath.Dir(path) + string(filepath.Separator) + target
+		}
+		path = target
+	}
+	return path, fmt.Errorf("%s: too many symbolic links", path)
+}
+
+// closeJournal takes openJournal back, for an open that failed for another reason.
+func (c *config) closeJournal() {
+	if c.journal == nil {
+		return
+	}
+	_ = c.journal.Close() // the caller is told why
+	c.journal = nil
+	removeIf(c.fresh && c.journalMade, c.recovery.Journal)
+}
+
+// Commit makes all stores to an [Atomic] Map since the last one durable together:
+// when it returns nil they are on the device, and whatever happens meanwhile, the
+// death of the process or a power cut, after it either all of them are there or
+// none. It costs two syncs of the device, and none when nothing was stored. Sync
+// is the same.
+//
+// When it returns an error nothing was committed, and what was stored is still in
+// memory, to be committed later ([ErrNoSpace], [ErrDirtyLimit], [ErrJournalGone],
+// [ErrTruncated]), but for two cases. With [ErrPending] all of it is committed
+// and not yet in the file. When a sync failed nobody can tell, as with [Map.Sync]:
+// every later Commit returns that error, and opening again finds out.
+//
+// Stores wait for it, as for the Sync of any [Staged] Map.
+func (m *Map) Commit() error {
+	if m.stage == nil || m.stage.journal == nil {
+		return m.fail("commit", 0, 0, fmt.Errorf("%w: only an Atomic Map commits", ErrOption))
+	}
+	return m.syncStaged("commit", 0, ToEnd)
+}
+
+// commitSpans writes changed pages by way of the journal.
+func (m *Map) commitSpans(spans []sys.Span) error {
+	if m.stage.uncommitted {
+		return m.writeDurably(spans)
+	}
+	var total int64
+	for _, span := range spans {
+		total += int64(span.Len)
+	}
+	if limit := m.stage.limit.Load(); total > limit {
+		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrDirtyLimit, total, limit)
+	}
+	st, err := m.file.Stat()
+	if err != nil {
+		return err
+	}
+	if err := m.stage.journal.Commit(st.Size, m.extents(spans)); err != nil {
+		if m.stage.journal.Failed() {
+			m.sync.failed = err
+		}
+		return spaceError(err)
+	}
+	return nil
+}
+
+// extentBytes bounds an extent, of which a journal has the length in 32 bits.
+const extentBytes = 1 << 30
+
+// extents are the mapped bytes of spans, and where they belong. Where nothing keeps
+// a store from changing them meanwhile (freeze), they are copies.
+func (m *Map) extents(spans []sys.Span) []journal.Extent {
+	extents := make([]journal.Extent, 0, len(spans))
+	for _, span := range spans {
+		at, b := m.clip(span)
+		for len(b) > 0 {
+			part := b[:min(len(b), extentBytes)]
+			b = b[len(part):]
+			if !sys.DropsPrivate {
+				part = bytes.Clone(part)
+			}
+			extents = append(extents, journal.Extent{Offset: m.offset + at, Data: part})
+			at += int64(len(part))
+		}
+	}
+	return extents
+}
+
+// finishCommit goes on with a commit that the file has not all of.
+func (m *Map) finishCommit() error {
+	if m.stage.journal == nil {
+		return nil
+	}
+	err := m.stage.journal.Finish()
+	if err != nil && m.stage.journal.Failed() {
+		m.sync.failed = err
+	}
+	return spaceError(err)
+}
+
+// ReadCommitted fills p from off of the file at path with bytes that all belong to
+// the same commit, while an [Atomic] Map of another process, or of this one,
+// commits, and also when that has died in the middle. It returns how many there
+// are, and io.EOF where the file ends before len(p).
+//
+// It takes no lock and keeps nobody waiting. It costs two opens, the reading of p,
+// and the reading and checking of the last commit in the journal, and it begins
+// again when a commit came between; a writer that commits all the time can keep it
+// from an end until ctx has one ([ErrBusy]). Any other way to read the file, a
+// mapping too, sees single pages of a commit that is being written.
+func ReadCommitted(ctx context.Context, path string, p []byte, off int64) (int, error) {
+	fail := func(err error) error {
+		return &Error{Op: "read committed", Path: path, Offset: off, Length: int64(len(p)), Err: err}
+	}
+	if off < 0 {
+		return 0, fail(ErrBounds)
+	}
+	f, err := sys.OpenFile(path, 0, 0)
+	if err != nil {
+		return 0, fail(explainOpen(path, err))
+	}
+	n, err := readCommitted(ctx, f, path, p, off)
+	if closeErr := f.Close(); err == nil && closeErr != nil {
+		err = closeErr
+	}
+	var typed *journal.Error
+	if errors.As(err, &typed) {
+		err = fail(err)
+	}
+	return n, err
+}
+
+func readCommitted(ctx context.Context, f sys.File, path string, p []byte, off int64) (int, error) {
+	file, err := followLinks(path)
+	if err != nil {
+		return 0, err
+	}
+	id, err := f.Identity()
+	if err != nil {
+		return 0, err
+	}
+	return journal.Read(ctx, file+JournalSuffix, journal.TargetOf(f), journal.Options{Identity: journal.Identity(id)}, p, off)
+}

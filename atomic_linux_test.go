@@ -1,0 +1,171 @@
+//go:build linux && !386 && !arm && !mips && !mipsle
+
+package filemap_test
+
+import (
+	"bytes"
+	"context"
+	"errors"
+	"os"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+
+	"github.com/filemap-go/filemap"
+	"github.com/filemap-go/filemap/internal/faultfs"
+)
+
+// syncs counts the syncs of the disk's file and its journal.
+func (d *disk) syncs() int {
+	d.t.Helper()
+	c, err := d.Counts()
+	if err != nil {
+		d.t.Fatal(err)
+	}
+	return c.Requests[faultfs.Sync]
+}
+
+func TestSyncsOfACommit(t *testing.T) {
+	d := newDisk(t, 1<<20)
+	m := openAtomic(t, d.Path("data"))
+	before := d.syncs()
+	if err := m.Commit(); err != nil || d.syncs() != before {
+		t.Errorf("a commit of nothing: %v, %d syncs", err, d.syncs()-before)
+	}
+	for range 3 {
+		before = d.syncs()
+		for off := int64(0); off < 1<<20; off += 100_000 {
+			store(t, m, off, "new")
+		}
+		if err := m.Commit(); err != nil || d.syncs() != before+2 {
+			t.Errorf("a commit: %v, %d syncs", err, d.syncs()-before)
+		}
+	}
+}
+
+// A disk that becomes full while the journal is written: nothing has happened.
+func TestJournalMeetsFullDisk(t *testing.T) {
+	d := newDisk(t, 1<<20)
+	m := openAtomic(t, d.Path("data"))
+	store(t, m, 5000, "first")
+	if err := m.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	copy(d.content[5000:], "first")
+	store(t, m, 5000, "again")
+	store(t, m, 900_000, "again")
+	d.play("write data.journal error ENOSPC")
+	for range 2 {
+		err := m.Commit()
+		if wantError(t, err, filemap.ErrNoSpace); errors.Is(err, filemap.ErrPending) {
+			t.Errorf("nothing is pending: %v", err)
+		}
+		if !bytes.Equal(content(t, d.Backing("data")), d.content) {
+			t.Fatal("the file was written")
+		}
+	}
+	copy(d.content[5000:], "again")
+	copy(d.content[900_000:], "again")
+	if !bytes.Equal(m.Bytes(), d.content) {
+		t.Error("a store is lost")
+	}
+	d.play("")
+	if err := m.Commit(); err != nil || !bytes.Equal(content(t, d.Backing("data")), d.content) {
+		t.Errorf("with room again: %v", err)
+	}
+}
+
+// A disk that becomes full while the file is written: the commit is in the journal.
+func TestFileMeetsFullDisk(t *testing.T) {
+	d := newDisk(t, 1<<20)
+	m := openAtomic(t, d.Path("data"))
+	for _, off := range []int64{5000, 500_000, 900_000} {
+		store(t, m, off, "new")
+		copy(d.content[off:], "new")
+	}
+	d.play("write data error ENOSPC after 1")
+	for range 2 {
+		err := m.Commit()
+		wantError(t, err, filemap.ErrPending)
+		wantError(t, err, filemap.ErrNoSpace)
+		wantError(t, m.Discard(), filemap.ErrPending)
+	}
+	if bytes.Equal(content(t, d.Backing("data")), d.content) {
+		t.Fatal("the file has all of it")
+	}
+	p := make([]byte, len(d.content))
+	if _, err := filemap.ReadCommitted(context.Background(), d.Path("data"), p, 0); err != nil || !bytes.Equal(p, d.content) {
+		t.Errorf("a reader does not see the commit (%v)", err)
+	}
+	if !bytes.Equal(m.Bytes(), d.content) {
+		t.Error("a store is lost")
+	}
+	// Opening again finds it, and so does the next Commit.
+	half := content(t, d.Backing("data"))
+	whole := content(t, d.Backing("data.journal"))
+	d.play("")
+	store(t, m, 77, "more")
+	if err := m.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	want := bytes.Clone(d.content)
+	copy(want[77:], "more")
+	if !bytes.Equal(content(t, d.Backing("data")), want) {
+		t.Error("the commit after it is not whole")
+	}
+	copied := writeFile(t, half)
+	if err := os.WriteFile(copied+filemap.JournalSuffix, whole, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	again := openAtomic(t, copied, filemap.AdoptJournal)
+	if !bytes.Equal(again.Bytes(), d.content) || again.Recovery().Changed != 2 {
+		t.Errorf("opened again it is not whole: %+v", again.Recovery())
+	}
+}
+
+func TestCommitSyncError(t *testing.T) {
+	for _, file := range []string{"data", "data.journal"} {
+		t.Run(file, func(t *testing.T) {
+			d := newDisk(t, 1<<20)
+			m := openAtomic(t, d.Path("data"))
+			store(t, m, 5000, "new")
+			copy(d.content[5000:], "new")
+			d.play("sync " + file + " error EIO times 1")
+			for range 3 {
+				wantError(t, m.Commit(), syscall.EIO)
+			}
+			if !bytes.Equal(m.Bytes(), d.content) {
+				t.Error("the store is lost")
+			}
+			if err := m.Close(); err != nil {
+				t.Fatal(err)
+			}
+			if r := openAtomic(t, d.Path("data")).Recovery(); r.State != filemap.Applied {
+				t.Errorf("opened again: %+v", r)
+			}
+			if !bytes.Equal(content(t, d.Backing("data")), d.content) {
+				t.Error("opened again it is not whole")
+			}
+		})
+	}
+}
+
+func TestAtomicInReadOnlyDirectory(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "file")
+	if err := os.WriteFile(path, pattern(5000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if err := errors.Join(os.Chmod(path, 0o666), os.Chmod(filepath.Dir(dir), 0o755), os.Chmod(dir, 0o555)); err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = os.Chmod(dir, 0o755) }()
+	asNobody(t, func() {
+		_, err := filemap.Open(path, filemap.ReadWrite, filemap.Atomic)
+		wantError(t, err, os.ErrPermission)
+		if err != nil && !strings.Contains(err.Error(), path+filemap.JournalSuffix) {
+			t.Errorf("the error does not say which file: %v", err)
+		}
+	})
+}
