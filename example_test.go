@@ -78,3 +78,58 @@ func ExampleMap_Cursor() {
 	_, _ = io.Copy(os.Stdout, c)
 	// Output: file-like reader
 }
+
+// A typed array that grows: elements already handed out stay where they are.
+func ExampleReserve() {
+	dir, _ := os.MkdirTemp("", "example")
+	defer os.RemoveAll(dir)
+
+	m, err := filemap.Create(filepath.Join(dir, "points"), 0, filemap.Reserve(1<<30))
+	if err != nil {
+		log.Fatal(err)
+	}
+	defer m.Close()
+
+	type point struct{ X, Y float64 }
+	grow := func(n int64) []point {
+		if err := m.Resize(n * 16); err != nil {
+			log.Fatal(err) // a full disk, say: nothing has changed
+		}
+		points, err := filemap.SliceOf[point](m, 0, filemap.ToEnd)
+		if err != nil {
+			log.Fatal(err)
+		}
+		return points
+	}
+	points := grow(1000)
+	seventh := &points[7]
+	more := grow(1_000_000)
+	seventh.X = 3.5
+	fmt.Println(len(more), more[7].X, &more[7] == seventh)
+	// Output: 1000000 3.5 true
+}
+
+func ExampleMap_Append() {
+	dir, _ := os.MkdirTemp("", "example")
+	defer os.RemoveAll(dir)
+	path := filepath.Join(dir, "log")
+
+	m, err := filemap.Create(path, 0, filemap.Reserve(1<<30))
+	if err != nil {
+		log.Fatal(err)
+	}
+	off, err := m.Append([]byte("first line\n"))
+	if err != nil {
+		log.Fatal(err)
+	}
+	fmt.Fprintf(m.Appender(), "line %d\n", 2)
+	fmt.Printf("%d %q\n", off, m.Bytes())
+	if err := m.Close(); err != nil { // cuts off what was prepared
+		log.Fatal(err)
+	}
+	st, _ := os.Stat(path)
+	fmt.Println(st.Size())
+	// Output:
+	// 0 "first line\nline 2\n"
+	// 18
+}

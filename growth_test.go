@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math/bits"
 	"os"
 	"path/filepath"
 	"runtime"
@@ -491,4 +492,25 @@ func testGrowthModel(t *testing.T) {
 			rt.Fatalf("after Close the file has %d bytes, not %d, or others (%v)", len(onDisk), len(g.want), err)
 		}
 	})
+}
+
+// TestReserveCostsAddresses: a terabyte of them takes no memory to speak of.
+func TestReserveCostsAddresses(t *testing.T) {
+	if bits.UintSize < 64 || runtime.GOOS == "windows" {
+		t.Skip("addresses have 32 bits here, or the file is as long as the reserve")
+	}
+	path := writeFile(t, pattern(100))
+	var before, after runtime.MemStats
+	runtime.ReadMemStats(&before)
+	m := open(t, path, filemap.ReadWrite, filemap.Reserve(1<<40))
+	if _, err := m.Append(pattern(1 << 20)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.ReadAt(make([]byte, 1000), 1<<19); err != nil {
+		t.Fatal(err)
+	}
+	runtime.ReadMemStats(&after)
+	if grown := after.TotalAlloc - before.TotalAlloc; grown > 3<<20 {
+		t.Errorf("%d bytes of Go's memory", grown)
+	}
 }

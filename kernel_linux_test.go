@@ -1,6 +1,7 @@
 package filemap_test
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math/rand/v2"
@@ -60,6 +61,37 @@ func TestFullDisk(t *testing.T) {
 		}
 		wantError(t, m.Advise(filemap.PopulateWrite, 0, filemap.ToEnd), filemap.ErrNoSpace)
 	})
+}
+
+// TestGrowthOnFullDisk: what finds no room leaves everything as it was.
+func TestGrowthOnFullDisk(t *testing.T) {
+	path := filepath.Join(tmpfs(t, 1<<20), "file")
+	m, err := filemap.Create(path, 100_000, filemap.Reserve(8<<20))
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer closeQuietly(t, m)
+	copy(m.Bytes(), pattern(100_000))
+	wantError(t, m.Resize(4<<20), filemap.ErrNoSpace)
+	wantFile(t, path, pattern(100_000))
+	want := pattern(100_000)
+	for err == nil {
+		if _, err = m.Append(want[:10_000]); err == nil {
+			want = append(want, want[:10_000]...)
+		}
+	}
+	wantError(t, err, filemap.ErrNoSpace)
+	if !bytes.Equal(m.Bytes(), want) || len(want) < 500_000 {
+		t.Errorf("%d bytes, not %d, or others", m.Len(), len(want))
+	}
+	if err := m.Resize(50_000); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := m.Append(want[:200_000]); err != nil {
+		t.Errorf("with room again: %v", err)
+	}
+	closeQuietly(t, m)
+	wantFile(t, path, append(pattern(50_000), want[:200_000]...))
 }
 
 func TestExecutable(t *testing.T) {

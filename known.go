@@ -25,8 +25,11 @@ import (
 // is how memory pressure looks from here; when one check in checkEvery, of a page
 // that was thought known, finds it gone; and with advice that evicts. What slips
 // through is a fault like any mapping's: correct, but it waits with the processor.
+//
+// The words come in chunks of 32 KiB, for 512 MiB of pages of 4 KiB, each made when
+// something in it is learned: a terabyte of reserved addresses costs 16 KiB.
 type known struct {
-	words      []atomic.Uint64
+	chunks     []atomic.Pointer[chunk]
 	generation atomic.Uint32
 	cold       atomic.Uint32 // reads that waited, in all
 
@@ -35,14 +38,18 @@ type known struct {
 	ends [32]atomic.Int64
 }
 
+type chunk [wordsPerChunk]atomic.Uint64
+
 const (
-	pagesPerWord = 32
-	coldReads    = 512
-	checkEvery   = 256 // a power of two
+	pagesPerWord  = 32
+	wordsPerChunk = 4096
+	coldReads     = 512
+	checkEvery    = 256 // a power of two
 )
 
 func newKnown(pages int) known {
-	return known{words: make([]atomic.Uint64, (pages+pagesPerWord-1)/pagesPerWord)}
+	const pagesPerChunk = pagesPerWord * wordsPerChunk
+	return known{chunks: make([]atomic.Pointer[chunk], (pages+pagesPerChunk-1)/pagesPerChunk)}
 }
 
 // has tells whether all pages from first to last are known to be there.
@@ -51,7 +58,8 @@ func (k *known) has(first, last int) bool {
 	for first <= last {
 		word := first / pagesPerWord
 		want := generation | mask(first, last)
-		if k.words[word].Load()&(want|^uint64(1<<32-1)) != want {
+		c := k.chunks[word/wordsPerChunk].Load()
+		if c == nil || c[word%wordsPerChunk].Load()&(want|^uint64(1<<32-1)) != want {
 			return false
 		}
 		first = (word + 1) * pagesPerWord
@@ -63,19 +71,31 @@ func (k *known) has(first, last int) bool {
 func (k *known) learn(first, last int) {
 	generation := uint64(k.generation.Load()) << 32
 	for first <= last {
-		word := first / pagesPerWord
+		number := first / pagesPerWord
+		word := k.word(number)
 		for {
-			old := k.words[word].Load()
+			old := word.Load()
 			bits := old
 			if old>>32 != generation>>32 {
 				bits = generation
 			}
-			if k.words[word].CompareAndSwap(old, bits|mask(first, last)) {
+			if word.CompareAndSwap(old, bits|mask(first, last)) {
 				break
 			}
 		}
-		first = (word + 1) * pagesPerWord
+		first = (number + 1) * pagesPerWord
 	}
+}
+
+// word returns a word, and makes its chunk if it must.
+func (k *known) word(number int) *atomic.Uint64 {
+	at := &k.chunks[number/wordsPerChunk]
+	c := at.Load()
+	if c == nil {
+		at.CompareAndSwap(nil, new(chunk))
+		c = at.Load()
+	}
+	return &c[number%wordsPerChunk]
 }
 
 // mask has the bits of the pages from first to last that are in first's word.
