@@ -3,6 +3,7 @@ package pager
 import (
 	"context"
 	"sync"
+	"sync/atomic"
 )
 
 // waits is where goroutines sleep until a page that belongs to another, because
@@ -21,6 +22,8 @@ type waitShard struct {
 type waiter struct {
 	done chan struct{} // closed when the page is free
 	err  error         // why the read failed; set before done is closed
+
+	sleepers atomic.Int64 // for tests
 }
 
 func (w *waits) shard(page uint64) *waitShard { return &w.shards[page%64] }
@@ -42,6 +45,7 @@ func (w *waits) wait(ctx context.Context, page uint64, c *cell) error {
 		one = &waiter{done: make(chan struct{})}
 		s.busy[c] = one
 	}
+	one.sleepers.Add(1)
 	s.mu.Unlock()
 	select {
 	case <-one.done:

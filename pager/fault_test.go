@@ -1,0 +1,493 @@
+package pager
+
+import (
+	"bytes"
+	"context"
+	"encoding/binary"
+	"errors"
+	"io"
+	"os"
+	"sync"
+	"sync/atomic"
+	"testing"
+	"time"
+
+	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/pager/store"
+)
+
+// until waits for something that must come.
+func until(t testing.TB, what string, is func() bool) {
+	t.Helper()
+	for range 20000 {
+		if is() {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+	t.Fatal("waited in vain for ", what)
+}
+
+// gated is a device whose reads wait until they are let through.
+func gated(pages int) (*device, *brittle, chan struct{}, *atomic.Int64) {
+	d := &device{}
+	b := d.file("store", patterned(pages))
+	through, reads := make(chan struct{}), new(atomic.Int64)
+	d.hold = func(op string, _ *brittle, _ int64) {
+		if op == "read" {
+			reads.Add(1)
+			<-through
+		}
+	}
+	return d, b, through, reads
+}
+
+// Many who access a page at once cause one read; its failure is an error for all
+// of them; the next access reads again.
+func TestConcurrentFaults(t *testing.T) {
+	d, b, through, reads := gated(4)
+	p := newPager(t, 4, nil)
+	m := mapStore(t, p, b, Options{})
+	for round, failing := range []bool{true, false} {
+		d.fail = nil
+		if failing {
+			d.failing("read", "store", -1)
+		}
+		var g sync.WaitGroup
+		var errs [20]error
+		for i := range errs {
+			g.Go(func() {
+				pin, err := m.Pin(ctx, 8, 8)
+				if errs[i] = err; err == nil {
+					pin.Unpin()
+				}
+			})
+		}
+		until(t, "all to wait", func() bool {
+			s := p.waits.shard(0)
+			s.mu.Lock()
+			defer s.mu.Unlock()
+			return s.busy[&m.table[0]] != nil && s.busy[&m.table[0]].sleepers.Load() == int64(len(errs)-1)
+		})
+		through <- struct{}{}
+		g.Wait()
+		for _, err := range errs {
+			if errors.Is(err, errDevice) != failing || !failing && err != nil {
+				t.Errorf("round %d: %v", round, err)
+			}
+		}
+		if n := reads.Load(); n != int64(round+1) {
+			t.Fatalf("round %d: %d reads", round, n)
+		}
+	}
+	close(through)
+}
+
+// A context ends the wait of whoever reads and of whoever waits for the reader;
+// what was read is there afterwards.
+func TestContextEndsFault(t *testing.T) {
+	_, b, through, reads := gated(4)
+	p := newPager(t, 4, nil)
+	m := mapStore(t, p, b, Options{})
+	short, cancel := context.WithCancel(ctx)
+	errs := make(chan error, 2)
+	for range 2 {
+		go func() {
+			_, err := m.Pin(short, 0, 8)
+			errs <- err
+		}()
+	}
+	until(t, "the read", func() bool { return reads.Load() == 1 })
+	cancel()
+	for range 2 {
+		if err := <-errs; !errors.Is(err, context.Canceled) {
+			t.Errorf("a cancelled access: %v", err)
+		}
+	}
+	close(through)
+	pin, err := m.Pin(ctx, 0, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	pin.Unpin()
+	if n := reads.Load(); n != 1 {
+		t.Errorf("%d reads", n)
+	}
+	until(t, "the abandoned pin to go", func() bool { return m.table[0].load().pins() == 0 })
+}
+
+// Closing waits for a fault that is under way.
+func TestCloseWaitsForFaults(t *testing.T) {
+	_, b, through, reads := gated(4)
+	p := newPager(t, 4, nil)
+	m := mapStore(t, p, b, Options{})
+	faulted := make(chan error)
+	go func() {
+		pin, err := m.Pin(ctx, 0, 8)
+		if err == nil {
+			pin.Unpin()
+		}
+		faulted <- err
+	}()
+	until(t, "the read", func() bool { return reads.Load() == 1 })
+	closed := make(chan error)
+	go func() { closed <- m.Close() }()
+	until(t, "Close to begin", m.tasks.isClosed)
+	close(through)
+	if err := <-faulted; err != nil {
+		t.Error(err)
+	}
+	if err := <-closed; err != nil && !errors.Is(err, ErrPinned) {
+		t.Error(err)
+	}
+}
+
+// Who wants a frame while all are pinned gets it when one is unpinned, and gives
+// up when its context ends; nobody waits for good, whatever ranges are pinned.
+func TestAllPinned(t *testing.T) {
+	p := newPager(t, 4, func(c *Config) { c.PinWait = time.Hour })
+	m := mapStore(t, p, store.NewMemoryOf(patterned(32)), Options{})
+	all, err := m.Pin(ctx, 0, 4*sys.PageSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	short, cancel := context.WithCancel(ctx)
+	waiting := make(chan error, 2)
+	go func() { _, err := m.Pin(short, int64(10*sys.PageSize), 8); waiting <- err }()
+	until(t, "the waiter", func() bool { return p.frames.waiting.Load() == 1 })
+	cancel()
+	if err := <-waiting; !errors.Is(err, context.Canceled) {
+		t.Error(err)
+	}
+	go func() {
+		pin, err := m.Pin(ctx, int64(10*sys.PageSize), 3*sys.PageSize)
+		if err == nil {
+			pin.Unpin()
+		}
+		waiting <- err
+	}()
+	until(t, "the waiter", func() bool { return p.frames.waiting.Load() == 1 })
+	all.Unpin()
+	if err := <-waiting; err != nil {
+		t.Error(err)
+	}
+	// Ranges that together are more than the budget.
+	var g sync.WaitGroup
+	for i := range 6 {
+		g.Go(func() {
+			for j := range 200 {
+				pin, err := m.Pin(ctx, int64((i*5+j)%29*sys.PageSize), 3*sys.PageSize)
+				if err != nil {
+					t.Error(err)
+					return
+				}
+				pin.Unpin()
+			}
+		})
+	}
+	g.Wait()
+}
+
+// A read of several pages that fails is tried page by page: the good ones can be
+// had, and none is left over.
+func TestOneBadPage(t *testing.T) {
+	d := &device{}
+	b := d.file("store", patterned(8))
+	bad := int64(5 * sys.PageSize)
+	first := true
+	d.fail = func(op string, _ *brittle, off int64) error {
+		if op == "read" && (first || off == bad) {
+			first = false // which is the read of all four
+			return errDevice
+		}
+		return nil
+	}
+	p := newPager(t, 8, nil)
+	m := mapStore(t, p, b, Options{NoReadahead: true})
+	if _, err := m.Pin(ctx, int64(4*sys.PageSize), 4*sys.PageSize); !errors.Is(err, errDevice) {
+		t.Fatal(err)
+	}
+	var at *Error
+	_, err := m.Pin(ctx, int64(4*sys.PageSize), 4*sys.PageSize)
+	if !errors.As(err, &at) || at.Offset != bad {
+		t.Errorf("%v does not tell the bad page at %d", err, bad)
+	}
+	for page := range 8 {
+		_, err := m.Uint64(ctx, int64(page*sys.PageSize))
+		if (err != nil) != (page == 5) {
+			t.Errorf("page %d: %v", page, err)
+		}
+		if pins := m.table[page].load(); pins.state() == resident && pins.pins() != 0 {
+			t.Errorf("page %d: %v", page, pins)
+		}
+	}
+	if used := p.frames.used.Load(); used != 7 {
+		t.Errorf("%d frames", used)
+	}
+}
+
+// A store that has become shorter is an error for the pages that are gone.
+func TestShorterStore(t *testing.T) {
+	d := &device{}
+	b := d.file("store", patterned(4))
+	p := newPager(t, 4, nil)
+	m := mapStore(t, p, b, Options{})
+	b.now = b.now[:2*sys.PageSize+10]
+	if _, err := m.Uint64(ctx, int64(sys.PageSize)); err != nil {
+		t.Error(err)
+	}
+	for _, page := range []int{2, 3} {
+		if _, err := m.Uint64(ctx, int64(page*sys.PageSize)); !errors.Is(err, io.ErrUnexpectedEOF) {
+			t.Errorf("page %d: %v", page, err)
+		}
+	}
+}
+
+// Every call that a store or swap gets fails once, at every place where it is
+// made: never a wrong byte, a lost store, a frame or a slot too many.
+func TestErrorsAtEveryCall(t *testing.T) {
+	for _, mode := range []Mode{Shared, Private, Transactional} {
+		t.Run(mode.String(), func(t *testing.T) {
+			calls := failAt(t, mode, -1)
+			for i := range calls {
+				failAt(t, mode, i)
+			}
+			if calls < 20 {
+				t.Errorf("only %d calls", calls)
+			}
+		})
+	}
+}
+
+// failAt does a bit of everything while the nth call fails, and returns how many
+// calls there were.
+func failAt(t *testing.T, mode Mode, nth int) int {
+	const pages = 12
+	d := &device{}
+	content := d.file("store", patterned(pages))
+	o := Options{Mode: mode}
+	if mode == Transactional {
+		o.journalFile = d.file("journal", nil)
+	}
+	p := newPager(t, 3, func(c *Config) {
+		c.DirectOnly = true
+		c.Swap = Swap{Bytes: int64(pages * sys.PageSize), Store: d.file("swap", make([]byte, pages*sys.PageSize))}
+	})
+	m := mapStore(t, p, content, o)
+	calls, failed := 0, false
+	d.fail = func(op string, b *brittle, _ int64) error {
+		if op == "size" {
+			return nil
+		}
+		calls++
+		if calls-1 == nth {
+			failed = true
+			return errDevice
+		}
+		return nil
+	}
+	want := patterned(pages)
+	syncFailed := false
+	attempt := func(do func() error) {
+		err := do()
+		if err != nil && errors.Is(err, errDevice) {
+			err = do() // the call fails once
+		}
+		if err != nil {
+			// After a sync that failed a journal does not go on.
+			if syncFailed = mode == Transactional && failed; !syncFailed {
+				t.Fatalf("call %d: %v", nth, err)
+			}
+		}
+	}
+	for round := range 2 {
+		for page := range pages {
+			at := page*sys.PageSize + 16
+			binary.LittleEndian.PutUint64(want[at:], uint64(1000*(round+1)+page))
+			attempt(func() error { _, err := m.WriteAt(want[at:at+8], int64(at)); return err })
+			look := (page * 5 % pages) * sys.PageSize
+			attempt(func() error {
+				v, err := m.Uint64(ctx, int64(look+16))
+				if err == nil && v != binary.LittleEndian.Uint64(want[look+16:]) {
+					t.Fatalf("call %d: wrong value at %d", nth, look)
+				}
+				return err
+			})
+		}
+		switch mode {
+		case Shared:
+			attempt(func() error { return m.Sync(ctx) })
+		case Transactional:
+			attempt(func() error { return m.Commit(ctx) })
+		case Private, ReadOnly:
+		}
+	}
+	d.fail = nil
+	got := make([]byte, len(want))
+	if _, err := m.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
+		t.Fatalf("call %d: wrong bytes, %v", nth, err)
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if mode != Private && !syncFailed && !bytes.Equal(content.now, want) {
+		t.Fatalf("call %d: the store has not what was stored", nth)
+	}
+	if mode == Private && !bytes.Equal(content.now, patterned(pages)) {
+		t.Fatalf("call %d: the store was changed", nth)
+	}
+	if used := p.frames.used.Load(); used != 0 {
+		t.Fatalf("call %d: %d frames in use", nth, used)
+	}
+	if err := p.Close(); err != nil {
+		t.Fatal(err)
+	}
+	if p.swap.free != p.swap.slots {
+		t.Fatalf("call %d: %d slots in use", nth, p.swap.slots-p.swap.free)
+	}
+	return calls
+}
+
+// What is stored while a page is being written back is not lost.
+func TestStoreDuringWriteback(t *testing.T) {
+	d := &device{}
+	b := d.file("store", make([]byte, 4*sys.PageSize))
+	p := newPager(t, 4, nil)
+	m := mapStore(t, p, b, Options{Mode: Shared})
+	pin, err := m.PinWrite(ctx, 0, 8)
+	if err != nil {
+		t.Fatal(err)
+	}
+	copy(pin.Bytes(), "earlier!")
+	if err := m.Sync(ctx); err != nil { // the pin stays
+		t.Fatal(err)
+	}
+	copy(pin.Bytes(), "later...")
+	pin.Unpin()
+	if w := m.table[0].load(); w&dirty == 0 {
+		t.Fatalf("the page is %v", w)
+	}
+	if err := m.Sync(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if string(b.durable[:8]) != "later..." {
+		t.Errorf("the store has %q", b.durable[:8])
+	}
+}
+
+// One Unpin too many is noticed.
+func TestUnpinTwice(t *testing.T) {
+	p := newPager(t, 4, nil)
+	m := mapStore(t, p, store.NewMemory(int64(sys.PageSize)), Options{Mode: Shared})
+	for _, write := range []bool{false, true} {
+		pin, err := m.Pin(ctx, 0, 8)
+		if write {
+			pin.Unpin()
+			pin, err = m.PinWrite(ctx, 0, 8)
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		pin.Unpin()
+		word := m.table[0].load()
+		func() {
+			defer func() {
+				if recover() == nil {
+					t.Error("no panic")
+				}
+			}()
+			pin.Unpin()
+		}()
+		m.table[0].word.Store(uint64(word)) // the program would be over
+	}
+}
+
+// Pages that a checker does not accept are an error, until they are right again;
+// the checker knows what the pager writes.
+func TestChecksums(t *testing.T) {
+	d := &device{}
+	b := d.file("store", patterned(8)[:8*sys.PageSize-50])
+	sums, err := ChecksumsOf(b, sys.PageSize)
+	if err != nil {
+		t.Fatal(err)
+	}
+	p := newPager(t, 2, nil)
+	m := mapStore(t, p, b, Options{Mode: Shared, Check: sums})
+	b.now[3*sys.PageSize+9] ^= 4
+	b.now[len(b.now)-1] ^= 4
+	for range 2 {
+		for _, page := range []int{3, 7} {
+			if _, err := m.Uint64(ctx, int64(page*sys.PageSize)); !errors.Is(err, ErrCorrupt) {
+				t.Errorf("page %d: %v", page, err)
+			}
+		}
+	}
+	b.now[3*sys.PageSize+9] ^= 4
+	b.now[len(b.now)-1] ^= 4
+	for page := range 8 {
+		if _, err := m.WriteAt([]byte("changed"), int64(page*sys.PageSize+5)); err != nil {
+			t.Errorf("page %d: %v", page, err)
+		}
+	}
+	if err := m.Sync(ctx); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := p.reclaim(2); err != nil {
+		t.Fatal(err)
+	}
+	got := make([]byte, len(b.now))
+	if _, err := m.ReadAt(got, 0); err != nil || !bytes.Equal(got, b.now) {
+		t.Errorf("after writing: %v", err)
+	}
+}
+
+// The memory of the process stays within the budget and the overhead that the
+// pager names.
+func TestMemoryStaysInBudget(t *testing.T) {
+	before, ok := residentBytes()
+	if !ok || invariants {
+		t.Skip("needs linux, and evicted memory that is given back")
+	}
+	const size = 512 << 20
+	path := t.TempDir() + "/sparse"
+	s, err := store.Open(path, store.Options{Write: true, Create: true, Size: size})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	p := newPager(t, 32<<20/sys.PageSize, nil)
+	m := mapStore(t, p, s, Options{Mode: Shared})
+	most := int64(0)
+	for at := 0; at < size; at += 64 << 10 {
+		if _, err := m.Uint64(ctx, int64(at)); err != nil {
+			t.Fatal(err)
+		}
+		if at%(16<<20) == 0 {
+			now, _ := residentBytes()
+			most = max(most, now-before)
+		}
+	}
+	const runtime = 16 << 20 // the Go heap, which is not measured here
+	if bound := p.Budget() + p.Overhead() + runtime; most > bound {
+		t.Errorf("%d bytes more than before, and %d are allowed", most, bound)
+	}
+	if most < p.Budget()/2 {
+		t.Errorf("only %d bytes more than before: this measures nothing", most)
+	}
+	t.Logf("%d MiB with a budget of %d MiB", most>>20, p.Budget()>>20)
+}
+
+// residentBytes is the process's memory that is neither a file's nor shared.
+func residentBytes() (int64, bool) {
+	text, err := os.ReadFile("/proc/self/statm")
+	if err != nil {
+		return 0, false
+	}
+	var pages [3]int64
+	for i, field := range bytes.Fields(text)[:3] {
+		for _, c := range field {
+			pages[i] = pages[i]*10 + int64(c-'0')
+		}
+	}
+	return (pages[1] - pages[2]) * int64(os.Getpagesize()), true
+}
