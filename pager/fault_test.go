@@ -274,14 +274,11 @@ func failAt(t *testing.T, mode Mode, nth int) int {
 		c.Swap = Swap{Bytes: int64(pages * sys.PageSize), Store: d.file("swap", make([]byte, pages*sys.PageSize))}
 	})
 	m := mapStore(t, p, content, o)
-	calls, failed := 0, false
-	d.fail = func(op string, b *brittle, _ int64) error {
-		if op == "size" {
-			return nil
-		}
-		calls++
-		if calls-1 == nth {
-			failed = true
+	var calls atomic.Int64
+	var failed atomic.Bool
+	d.fail = func(op string, _ *brittle, _ int64) error {
+		if op != "size" && calls.Add(1)-1 == int64(nth) {
+			failed.Store(true)
 			return errDevice
 		}
 		return nil
@@ -295,7 +292,7 @@ func failAt(t *testing.T, mode Mode, nth int) int {
 		}
 		if err != nil {
 			// After a sync that failed a journal does not go on.
-			if syncFailed = mode == Transactional && failed; !syncFailed {
+			if syncFailed = mode == Transactional && failed.Load(); !syncFailed {
 				t.Fatalf("call %d: %v", nth, err)
 			}
 		}
@@ -345,7 +342,7 @@ func failAt(t *testing.T, mode Mode, nth int) int {
 	if p.swap.free != p.swap.slots {
 		t.Fatalf("call %d: %d slots in use", nth, p.swap.slots-p.swap.free)
 	}
-	return calls
+	return int(calls.Load())
 }
 
 // What is stored while a page is being written back is not lost.

@@ -46,7 +46,9 @@ func TestReadaheadOfStreams(t *testing.T) {
 		}
 		until(t, "readers to end", func() bool { m.tasks.mu.Lock(); defer m.tasks.mu.Unlock(); return m.tasks.count == 0 })
 		n, _ := reads()
-		if off && n != pages {
+		// A page can be evicted before its next 512 bytes are read, if all others
+		// were used since they came.
+		if off && (n < pages || n > pages+pages/16) {
 			t.Errorf("without readahead %d reads", n)
 		}
 		if !off && (n > pages/8 || p.Stats().Faults > pages/8) {

@@ -261,6 +261,4 @@ func (s *script) table() string {
 	return b.String() + "\n"
 }
 
-var (
-	_ store.Store = (*brittle)(nil)
-)
+var _ store.Store = (*brittle)(nil)
