@@ -44,7 +44,7 @@ type Event struct {
 	Write   bool   `json:"write,omitempty"`        // it was for a store
 	Thread  int    `json:"thread,omitempty"`       // who did it
 	Phase   string `json:"phase,omitempty"`        // of the trace: "map", "read", "write" …
-	File    int    `json:"file,omitempty"`         // index into the trace's files
+	File    int    `json:"file"`                   // index into the trace's files
 	Frame   uint64 `json:"frame,omitempty"`        // number of the frame
 	Slot    int64  `json:"slot,omitempty"`         // swap slot
 	Pages   int64  `json:"pages,omitempty"`        // how many it counts, where that is not Length
