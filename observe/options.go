@@ -34,7 +34,7 @@ const MaxTouches = 1 << 20
 type Options struct {
 	Path    string
 	Pattern Pattern
-	Touches int    // pages to touch; 0 for DefaultTouches, or as many as MemoryLimit needs
+	Touches int    // pages to touch; 0 for DefaultTouches, or half as many again as fit into MemoryLimit
 	Seed    uint64 // of Random
 	Advice  string // one of Advices, "" for none
 

@@ -122,8 +122,10 @@ func (t *timeline) swappedOut(s *step, r *stepResult, in []pages) {
 func (t *timeline) proveSwapOuts() {
 	told := map[int64]bool{}
 	for i := range t.spans {
-		if t.spans[i].Name == event.SwapOut {
-			told[t.spans[i].Offset/t.page] = true
+		if e := &t.spans[i].Event; e.Name == event.SwapOut {
+			for n := range e.Pages {
+				told[e.Offset/t.page+n] = true
+			}
 		}
 	}
 	for _, e := range t.unproven {

@@ -231,7 +231,7 @@ func (t *tracing) plan() error {
 	if touches == 0 {
 		touches = DefaultTouches
 		if o.MemoryLimit > 0 {
-			touches = int(min(2*o.MemoryLimit/page, MaxTouches))
+			touches = int(min(o.MemoryLimit/page*3/2, MaxTouches))
 		}
 	}
 	offsets := o.Pattern.offsets(t.files[0].SizeBytes, int(page), touches, o.Seed)

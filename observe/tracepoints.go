@@ -263,9 +263,15 @@ func (p *tracepoints) swapOut(t *tracepoint, at int64) {
 	if t.number("reclaim_flags")&anonymous == 0 || !known {
 		return
 	}
-	e := p.point(event.SwapOut, at, offset, p.page)
-	e.Frame = frame
 	p.total.SwappedOut++
+	if last := &p.spans[len(p.spans)-1]; last.Name == event.SwapOut && last.Offset+last.Length == offset {
+		last.Length += p.page
+		last.Pages++
+		last.Frame = 0 // each has its own
+		return
+	}
+	e := p.point(event.SwapOut, at, offset, p.page)
+	e.Frame, e.Pages = frame, 1
 }
 
 // framesAt returns which page was in a frame at a time: of the touches before, the

@@ -18,8 +18,8 @@ import (
 // traceFlags are the command line of "filemap trace".
 type traceFlags struct {
 	observe.Options
-	pattern, limit string
-	json, all      bool
+	pattern, limit, html string
+	json, all            bool
 }
 
 func newTrace() *cobra.Command {
@@ -79,7 +79,7 @@ func (f *traceFlags) define(c *cobra.Command) {
 	flags := c.Flags()
 	flags.SortFlags = false
 	flags.StringVar(&f.pattern, "pattern", string(observe.Sequential), "order of the pages: sequential, backward, random or stride")
-	flags.IntVar(&f.Touches, "pages", 0, fmt.Sprintf("how many pages to touch (default %d; twice the --memory-limit)", observe.DefaultTouches))
+	flags.IntVar(&f.Touches, "pages", 0, fmt.Sprintf("how many pages to touch (default %d; with --memory-limit half as much again as fits)", observe.DefaultTouches))
 	flags.Uint64Var(&f.Seed, "seed", 0, "of the random pattern")
 	flags.StringVar(&f.Advice, "advise", "", "give advice after mapping: normal, random, sequential, willneed or populate-read")
 	flags.BoolVar(&f.Cold, "cold", false, "evict FILE before")
@@ -92,6 +92,7 @@ func (f *traceFlags) define(c *cobra.Command) {
 	flags.StringVar(&f.Tier, "tier", "", "use no better sources than: root, user or counters (default: the best)")
 	flags.BoolVar(&f.all, "all", false, "print every event, not only the first of those that are alike")
 	flags.BoolVar(&f.json, "json", false, "print one JSON document")
+	flags.StringVar(&f.html, "html", "", "also write an interactive page, which is stepped event by event, to `FILE`")
 	complete := func(flag string, values []string) {
 		_ = c.RegisterFlagCompletionFunc(flag, cobra.FixedCompletions(values, cobra.ShellCompDirectiveNoFileComp))
 	}
@@ -113,7 +114,7 @@ func (f *traceFlags) complete(c *cobra.Command) error {
 	if f.Path == "" {
 		return errors.New(`FILE is "": name a file`)
 	}
-	for _, needed := range []string{"pattern", "advise", "memory-limit", "dir", "swap-dir", "tier"} {
+	for _, needed := range []string{"pattern", "advise", "memory-limit", "dir", "swap-dir", "tier", "html"} {
 		if flag := c.Flags().Lookup(needed); flag.Changed && flag.Value.String() == "" {
 			return fmt.Errorf("--%s is empty: give it a value or leave it out", needed)
 		}
@@ -133,6 +134,11 @@ func (f *traceFlags) complete(c *cobra.Command) error {
 }
 
 func runTrace(c *cobra.Command, f *traceFlags) error {
+	page, err := f.page(f.Path)
+	if err != nil {
+		return err
+	}
+	defer page.discard()
 	doc, err := observe.Trace(c.Context(), f.Options)
 	if errors.Is(err, observe.ErrOption) {
 		return wrongUse{err}
@@ -140,7 +146,7 @@ func runTrace(c *cobra.Command, f *traceFlags) error {
 	if err != nil {
 		return err
 	}
-	return printTrace(c.OutOrStdout(), doc, f)
+	return printTrace(c.OutOrStdout(), doc, f, page)
 }
 
 // runCommand traces a program. What goes with a FILE does not go with it.
@@ -148,7 +154,7 @@ func runCommand(c *cobra.Command, f *traceFlags, argv []string) error {
 	var wrong []string
 	c.Flags().Visit(func(flag *pflag.Flag) {
 		switch flag.Name {
-		case "tier", "json", "all":
+		case "tier", "json", "all", "html":
 		default:
 			wrong = append(wrong, "--"+flag.Name)
 		}
@@ -161,19 +167,44 @@ func runCommand(c *cobra.Command, f *traceFlags, argv []string) error {
 	if f.json {
 		o.Stdout, report = c.ErrOrStderr(), c.OutOrStdout()
 	}
+	page, err := f.page()
+	if err != nil {
+		return err
+	}
+	defer page.discard()
 	doc, err := observe.Command(c.Context(), o)
 	if err != nil {
 		return err
 	}
-	return printTrace(report, doc, f)
+	return printTrace(report, doc, f, page)
 }
 
-func printTrace(w io.Writer, doc *observe.Document, f *traceFlags) error {
-	if f.json {
-		return export.JSON(w, doc)
+// page begins the page that was asked for, nil for none.
+func (f *traceFlags) page(others ...string) (*wholeFile, error) {
+	if f.html == "" {
+		return nil, nil
 	}
-	o := textOptions(w)
-	return export.Text(w, doc, export.TextOptions{Color: o.Color, Width: o.Width, All: f.all})
+	return newWholeFile("html", f.html, others...)
+}
+
+func printTrace(w io.Writer, doc *observe.Document, f *traceFlags, page *wholeFile) error {
+	var err error
+	if f.json {
+		err = export.JSON(w, doc)
+	} else {
+		o := textOptions(w)
+		err = export.Text(w, doc, export.TextOptions{Color: o.Color, Width: o.Width, All: f.all})
+	}
+	if err != nil {
+		return fmt.Errorf("the trace cannot be printed: %w", err)
+	}
+	if page == nil {
+		return nil
+	}
+	if err := page.finish(func(w io.Writer) error { return export.HTML(w, doc) }); err != nil {
+		return fmt.Errorf("%s cannot be written: %w", f.html, err)
+	}
+	return nil
 }
 
 // wrongUse marks an error of the command line.

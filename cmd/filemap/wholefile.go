@@ -51,6 +51,9 @@ func (w *wholeFile) finish(write func(io.Writer) error) error {
 
 // discard removes what was not finished; after finish it does nothing.
 func (w *wholeFile) discard() {
+	if w == nil {
+		return
+	}
 	_ = w.part.Close()
 	_ = os.Remove(w.part.Name())
 }

@@ -1,0 +1,59 @@
+package observe
+
+import "github.com/filemap-go/filemap/observe/event"
+
+// OfPager makes a document of the events of a pager (package pager), which emits
+// the same vocabulary, so that it is drawn as a trace of the kernel is. The events
+// must be in the order in which they began; path and size are the backing store's.
+func OfPager(events []event.Event, path string, size, pageBytes int64) *Document {
+	d := &Document{
+		Schema: Schema, Tier: TierPager, Sources: []string{"the pager's own events"}, Missing: []string{},
+		Machine: Machine{PageBytes: pageBytes},
+		Files:   []File{{Path: path, SizeBytes: size, Role: RoleFile}},
+		Regions: []Region{}, Snapshots: []Snapshot{},
+		Events: make([]event.Event, len(events)),
+	}
+	s := &d.Summary
+	s.Advice = []string{}
+	touched := map[int64]bool{}
+	totals := &Totals{DeviceReadBytes: new(int64), DeviceWriteBytes: new(int64)}
+	var end int64
+	for i, e := range events {
+		if e.ID == 0 {
+			e.ID = i + 1
+		}
+		if e.SelfNS == 0 && e.Within == 0 {
+			e.SelfNS = e.DurationNS
+		}
+		d.Events[i] = e
+		end = max(end, e.StartNS+e.DurationNS)
+		pagesOf := max(e.Pages, (e.Length+pageBytes-1)/pageBytes, 1)
+		switch e.Name {
+		case event.Fault, event.SwapIn, event.WriteProtect, event.CopyOnWrite:
+			s.Faults.Total++
+			if e.Kind == event.KindMinor {
+				s.Faults.Minor++
+			} else {
+				s.Faults.Major++
+			}
+			if e.Name == event.SwapIn {
+				totals.SwappedIn += pagesOf
+			}
+			touched[e.Offset/pageBytes] = true
+		case event.Access:
+			touched[e.Offset/pageBytes] = true
+		case event.SwapOut:
+			totals.SwappedOut += pagesOf
+		case event.DeviceRead:
+			*totals.DeviceReadBytes += e.Length
+		case event.DeviceWrite:
+			*totals.DeviceWriteBytes += e.Length
+		}
+	}
+	if len(events) > 0 {
+		s.WallNS = end - events[0].StartNS
+	}
+	totals.Touched = int64(len(touched))
+	s.Pages, s.Stages = totals, stagesOf(d.Events)
+	return d
+}
