@@ -47,6 +47,7 @@ func TestSmallCases(t *testing.T) {
 	small := map[string]int{ // operations a run
 		"increment/40KB": 4, "increment/1MB": 4,
 		"open/4KB": 16, "open/4KB/first-byte": 16,
+		"append/16MB/by 100": 1, "redirty/again/small/64MB": 1, "redirty/round/large/64MB": 1,
 		"hot/load/256KB": 1 << 10, "hot/store/256KB": 1 << 10, "hot/load-call/256KB": 1 << 10, "hot/store-call/256KB": 1 << 10,
 	}
 	for _, c := range All() {
@@ -78,6 +79,37 @@ func TestSmallCases(t *testing.T) {
 }
 
 // The checks find what they are for.
+
+func TestAppendCheck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "append")
+	piece := []byte("piece")
+	for content, good := range map[string]bool{"piecepiece": true, "piecepiec": false, "piecepiece\x00": false, "pieceqiece": false} {
+		if err := os.WriteFile(path, []byte(content), 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkPieces(path, piece, 12); (err == nil) != good {
+			t.Errorf("%q: %v", content, err)
+		}
+	}
+}
+
+func TestRedirtyCheck(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "redirty")
+	b := make([]byte, 1<<16)
+	words := viewOf[uint64](b)
+	for i := 0; i < len(words); i += 512 {
+		words[i] = 3
+	}
+	for i, good := range []bool{true, false} {
+		words[512*4] = uint64(3 + i)
+		if err := os.WriteFile(path, b, 0o644); err != nil {
+			t.Fatal(err)
+		}
+		if err := checkWords(path, 512, 3); (err == nil) != good {
+			t.Errorf("%d: %v", i, err)
+		}
+	}
+}
 
 func TestIncrementCheck(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "integers")
