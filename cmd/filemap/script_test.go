@@ -122,7 +122,7 @@ func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: status STATUS ARGS")
 	}
 	line := args[1:]
-	if len(line) == 0 || line[0] != "version" {
+	if len(line) == 0 || line[0] != "version" && line[0] != "simulate" {
 		line = append([]string{"compare"}, line...)
 	}
 	err := ts.Exec("filemap", line...)

@@ -1,0 +1,64 @@
+package simulate
+
+import (
+	"fmt"
+	"io"
+	"text/tabwriter"
+)
+
+// WriteText prints the report as a table: a budget a line, a policy a column,
+// misses in percent of the accesses. The lowest of a line, OPT aside, has a *.
+func WriteText(w io.Writer, r *Report) error {
+	fmt.Fprintf(w, "%s: %d accesses to %d pages; misses in %% of them\n\n", r.Source, r.Accesses, r.DistinctPages)
+	t := tabwriter.NewWriter(w, 0, 0, 2, ' ', tabwriter.AlignRight)
+	fmt.Fprint(t, "pages\tof all\t")
+	for _, name := range r.Policies {
+		fmt.Fprintf(t, "%s \t", name)
+	}
+	fmt.Fprintln(t)
+	for i, budget := range r.BudgetsPages {
+		fmt.Fprintf(t, "%d\t%.3g %%\t", budget, 100*float64(budget)/float64(r.DistinctPages))
+		least := r.least(i)
+		for j := range r.Policies {
+			fmt.Fprintf(t, "%.2f%s\t", 100*r.At(i, j).MissRatio, mark(j > 0 && r.At(i, j).Misses == least))
+		}
+		fmt.Fprintln(t)
+	}
+	fmt.Fprint(t, "mean\t\t")
+	for _, m := range r.Means {
+		fmt.Fprintf(t, "%.2f%s\t", 100*m.MissRatio, mark(m.Policy == r.Best))
+	}
+	fmt.Fprintln(t)
+	if err := t.Flush(); err != nil {
+		return err
+	}
+	_, err := fmt.Fprintf(w, "\n%s\n", r.Sentence())
+	return err
+}
+
+func mark(isBest bool) string {
+	if isBest {
+		return "*"
+	}
+	return " "
+}
+
+// least is the smallest number of misses at a budget, OPT's aside.
+func (r *Report) least(i int) int {
+	least := r.Accesses
+	for j := 1; j < len(r.Policies); j++ {
+		least = min(least, r.At(i, j).Misses)
+	}
+	return least
+}
+
+// Sentence says which policy is best.
+func (r *Report) Sentence() string {
+	for _, m := range r.Means {
+		if m.Policy == r.Best {
+			return fmt.Sprintf("%s misses least, over these budgets: %.2f %% of the accesses; no policy can miss less than %.2f %%.",
+				r.Best, 100*m.MissRatio, 100*(m.MissRatio-m.AboveOpt))
+		}
+	}
+	return "No policy was asked for."
+}
