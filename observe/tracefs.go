@@ -46,6 +46,7 @@ var tracepointsOn = []wanted{
 	{"writeback/writeback_single_inode_start", "%I"},
 	{"writeback/writeback_single_inode", "%I"},
 	{"block/block_rq_issue", "%D"},
+	{"block/block_rq_requeue", "%D"},
 	{"block/block_rq_complete", "%D"},
 	{"vmscan/mm_vmscan_direct_reclaim_begin", "%T"},
 	{"vmscan/mm_vmscan_direct_reclaim_end", "%T"},

@@ -10,10 +10,11 @@ import (
 // tracepoints tells what the kernel's tracepoints add to the steps and faults.
 type tracepoints struct {
 	*timeline
-	decided  int // index in spans of the decision that frames are still added for
-	adding   int // index in spans of the Add event that the next frame may join
-	requests map[request]int
-	reclaim  int64 // when the reclaim that goes on began, 0 without
+	decided  int              // index in spans of the decision that frames are still added for
+	adding   int              // index in spans of the Add event that the next frame may join
+	requests map[request]int  // those that the device works on: index in spans
+	requeued map[request]bool // of these, those that it did not take yet
+	reclaim  int64            // when the reclaim that goes on began, 0 without
 }
 
 type request struct {
@@ -25,7 +26,7 @@ const none = -1
 
 func (t *timeline) tracepoints() {
 	sort.SliceStable(t.points, func(i, j int) bool { return t.points[i].Time < t.points[j].Time })
-	p := &tracepoints{timeline: t, decided: none, adding: none, requests: map[request]int{}}
+	p := &tracepoints{timeline: t, decided: none, adding: none, requests: map[request]int{}, requeued: map[request]bool{}}
 	last := t.answer.Results[len(t.answer.Results)-1].End
 	if t.byPoints {
 		t.total.AddedPages, t.total.DeviceReadBytes, t.total.DeviceWriteBytes = new(int64), new(int64), new(int64)
@@ -64,6 +65,8 @@ func (p *tracepoints) tell(t *tracepoint, at int64) {
 		}
 	case "block_rq_issue":
 		p.issued(t, at)
+	case "block_rq_requeue":
+		p.requeued[requestOf(t)] = true
 	case "block_rq_complete":
 		p.completed(t, at)
 	case "mm_vmscan_memcg_reclaim_begin", "mm_vmscan_direct_reclaim_begin":
@@ -223,8 +226,9 @@ func (p *tracepoints) issued(t *tracepoint, at int64) {
 	if !found {
 		return
 	}
-	key := request{device, sector}
-	if _, open := p.requests[key]; open {
+	key := requestOf(t)
+	if _, open := p.requests[key]; open && p.requeued[key] {
+		delete(p.requeued, key)
 		return // the device was busy: it is issued again
 	}
 	e := p.point(name, at, offset, length)
@@ -238,11 +242,16 @@ func (p *tracepoints) issued(t *tracepoint, at int64) {
 }
 
 func (p *tracepoints) completed(t *tracepoint, at int64) {
-	key := request{uint32(t.number("dev")), int64(t.number("sector"))}
+	key := requestOf(t)
 	if i, open := p.requests[key]; open {
 		p.spans[i].DurationNS = at - p.zero - p.spans[i].StartNS
 		delete(p.requests, key)
+		delete(p.requeued, key)
 	}
+}
+
+func requestOf(t *tracepoint) request {
+	return request{uint32(t.number("dev")), int64(t.number("sector"))}
 }
 
 func (p *tracepoints) reclaimed(t *tracepoint, at int64) {

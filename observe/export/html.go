@@ -183,10 +183,10 @@ func figures(d *observe.Document) []pageFigure {
 	if s.FirstByteNS != nil {
 		f = append(f, pageFigure{duration(*s.FirstByteNS), "from mmap() to the first byte", "从 mmap() 到第一个字节"})
 	}
-	faults := pageFigure{grouped(s.Faults.Total), "faults", "次缺页"}
+	faults := pageFigure{grouped(s.Faults.Total), "faults", "缺页"}
 	if s.Faults.Total > 0 {
 		faults.English = fmt.Sprintf("faults: %s minor, %s major", grouped(s.Faults.Minor), grouped(s.Faults.Major))
-		faults.Chinese = fmt.Sprintf("次缺页：次 %s，主 %s", grouped(s.Faults.Minor), grouped(s.Faults.Major))
+		faults.Chinese = fmt.Sprintf("缺页：次 %s，主 %s", grouped(s.Faults.Minor), grouped(s.Faults.Major))
 	}
 	f = append(f, faults)
 	if p := s.Pages; p != nil {

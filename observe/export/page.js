@@ -61,13 +61,14 @@ const change = (s, f, a, b, on, off) => {
   const [x, y] = inWindow(f, a, b), p = s.pages[f];
   for (let i = x; i < y; i++) p[i] = (p[i] & ~off) | on;
 };
+const installs = events.some(e => e.name === "install");
 const regionAt = e => trace.regions.find(r => r.file === e.file && r.start_ns <= e.start_ns && (r.end_ns >= e.start_ns || !r.end_ns)) || null;
 const letters = { m: MAPPED, a: PRIVATE, s: SWAPPED, c: CACHED, d: DIRTY, w: CACHED };
 function settle(s, e) { // what was seen of all pages at a moment corrects what events told
   while (s.snapshot < trace.snapshots.length && trace.snapshots[s.snapshot].at_ns <= e.start_ns) {
     const shot = trace.snapshots[s.snapshot++], p = s.pages[shot.file];
     if (!p) continue;
-    const writable = p.map(v => v & WRITABLE), base = plans[shot.file].low;
+    const writable = p.map(v => v & WRITABLE);
     p.fill(0);
     for (const run of shot.runs) {
       let bits = 0;
@@ -75,7 +76,6 @@ function settle(s, e) { // what was seen of all pages at a moment corrects what 
       const [x, y] = inWindow(shot.file, run.page, run.page + run.pages);
       for (let i = x; i < y; i++) p[i] = bits | (bits & MAPPED ? writable[i] : 0);
     }
-    void base;
   }
 }
 function apply(s, e) {
@@ -89,16 +89,24 @@ function apply(s, e) {
     case "unmap": change(s, f, 0, Infinity, 0, MAPPED | WRITABLE | PRIVATE | SWAPPED); if (region && region.file === f) s.region = null; break;
     case "add": change(s, f, a, b, FILLING, 0); break;
     case "device-read": change(s, f, a, b, CACHED, FILLING); break;
-    case "install": change(s, f, a, b, MAPPED | (region && region.private ? 0 : CACHED), FILLING); break;
-    case "fault": change(s, f, a, b, MAPPED | CACHED | (e.write ? WRITABLE : 0), FILLING); break;
+    case "install": { // a fault's work becomes visible when its translation is there
+      const [x, y] = inWindow(f, a, b), p = s.pages[f];
+      for (let i = x; i < y; i++) p[i] = p[i] & SWAPPED ? p[i] & ~SWAPPED | MAPPED | PRIVATE : p[i] & PRIVATE ? p[i] | MAPPED : p[i] & ~FILLING | MAPPED | CACHED;
+      break;
+    }
+    case "fault": change(s, f, a, b, installs ? (e.write ? WRITABLE : 0) : MAPPED | CACHED | (e.write ? WRITABLE : 0), installs ? 0 : FILLING); break;
     case "write-protect": change(s, f, a, b, MAPPED | WRITABLE, 0); break;
-    case "copy-on-write": change(s, f, a, b, MAPPED | WRITABLE | PRIVATE, SWAPPED); break;
-    case "swap-in": change(s, f, a, b, MAPPED | PRIVATE | WRITABLE, SWAPPED); s.slots.delete(a); break;
+    case "copy-on-write": change(s, f, a, b, WRITABLE | PRIVATE | (installs ? 0 : MAPPED), 0); break;
+    case "swap-in": if (!installs) change(s, f, a, b, MAPPED | PRIVATE, SWAPPED); s.slots.delete(a); break;
     case "swap-out": change(s, f, a, b, SWAPPED, MAPPED | PRIVATE | WRITABLE); for (let i = a; i < b && i < a + 64; i++) { s.frames.delete(i); if (e.slot) s.slots.set(i, e.slot); } break;
     case "dirty": change(s, f, a, b, DIRTY | CACHED, 0); break;
     case "writeback": break;
     case "re-protect": change(s, f, a, b, 0, WRITABLE | DIRTY); break;
-    case "evict": change(s, f, a, b, 0, CACHED | FILLING | (region && region.private ? 0 : MAPPED | DIRTY)); break;
+    case "evict": { // a private copy of the page stays
+      const [x, y] = inWindow(f, a, b), p = s.pages[f];
+      for (let i = x; i < y; i++) p[i] &= p[i] & PRIVATE ? ~(CACHED | FILLING) : ~(CACHED | FILLING | MAPPED | DIRTY);
+      break;
+    }
   }
   if (e.frame && faults.has(e.name)) s.frames.set(a, e.frame);
 }
@@ -154,13 +162,13 @@ function arrow(g, points, number, on, dashed) {
 }
 const cellClass = {
   space: v => v & SWAPPED ? "swapped" : !(v & MAPPED) ? "" : v & PRIVATE ? "private" : v & DIRTY ? "dirty" : "mapped",
-  memory: v => v & PRIVATE && v & MAPPED ? "private" : v & DIRTY ? "dirty" : v & FILLING ? "filling" : v & CACHED ? "cached" : "",
+  memory: v => v & PRIVATE && !(v & SWAPPED) ? "private" : v & DIRTY ? "dirty" : v & FILLING ? "filling" : v & CACHED ? "cached" : "",
 };
 const rank = ["", "cached", "filling", "mapped", "swapped", "private", "dirty"];
 function grid(g, box, f, s, kind, e) {
   const p = plans[f], columns = p.cells <= 64 ? 8 : 16, rows = Math.ceil(p.cells / columns);
   const w = box.w / columns, h = Math.min(box.h / rows, w * 1.4);
-  const [ea, eb] = e && e.offset >= 0 && e.file === f && e.name !== "map" && e.name !== "unmap" && e.name !== "sync" ? inWindow(f, ...rangeOf(e)) : [1, 0];
+  const [ea, eb] = e && (kind === "memory" || !cacheOnly.has(e.name)) && e.offset >= 0 && e.file === f && e.name !== "map" && e.name !== "unmap" && e.name !== "sync" ? inWindow(f, ...rangeOf(e)) : [1, 0];
   for (let c = 0; c < p.cells; c++) {
     let best = "", now = false;
     for (let i = c * p.per; i < Math.min((c + 1) * p.per, p.high - p.low); i++) {
@@ -189,6 +197,7 @@ function tableRows(g, box, f, s, e) {
   }
 }
 let focusPage = 0;
+const cacheOnly = new Set(["add", "device-read", "device-write", "readahead", "evict", "lookup", "read-call", "writeback"]); // about the cache, not about translations
 const boxes = small => small ? {
   w: 360, h: 590, space: { x: 0, y: 46, w: 150, h: 200 }, table: { x: 196, y: 46, w: 164, h: 200 },
   memory: { x: 0, y: 330, w: 160, h: 200 }, file: { x: 250, y: 330, w: 110, h: 78 }, swap: { x: 250, y: 452, w: 110, h: 78 },
@@ -256,7 +265,7 @@ function disk(g, b, f, s, e) { // the whole file as a bar, with the range that t
 }
 function counts(g, b, f, s, small) {
   let mapped = 0, cached = 0, dirty = 0, priv = 0;
-  for (const v of s.pages[f]) { if (v & MAPPED) mapped++; if (v & (CACHED | FILLING)) cached++; if (v & DIRTY) dirty++; if (v & PRIVATE && v & MAPPED) priv++; }
+  for (const v of s.pages[f]) { if (v & MAPPED) mapped++; if (v & (CACHED | FILLING)) cached++; if (v & DIRTY) dirty++; if (v & PRIVATE && !(v & SWAPPED)) priv++; }
   const below = (box, text) => el(g, "text", { class: "small", x: box.x, y: box.y + box.h + 22 }, text);
   below(b.space, `${grouped(mapped)} ${t().mapped}`);
   let text = `${grouped(cached)} ${t().cached}`;
