@@ -331,10 +331,10 @@ func TestSyncError(t *testing.T) {
 		t.Run(c.script, func(t *testing.T) {
 			d.play("")
 			m := open(t, d.Path("data"), filemap.ReadWrite)
-			if _, err := m.WriteAt([]byte("lost"), 2*page); err != nil {
+			if err := d.Script(c.script); err != nil { // first: the kernel may write at once
 				t.Fatal(err)
 			}
-			if err := d.Script(c.script); err != nil {
+			if _, err := m.WriteAt([]byte("lost"), 2*page); err != nil {
 				t.Fatal(err)
 			}
 			for round := range 3 {
@@ -580,10 +580,10 @@ func TestOthersGoOnDuringSync(t *testing.T) {
 	for _, script := range []string{"write data hold", "sync data hold"} {
 		d.play("")
 		m := open(t, d.Path("data"), filemap.ReadWrite)
-		if _, err := m.WriteAt(make([]byte, 50_000), 0); err != nil {
+		if err := d.Script(script); err != nil { // first: the kernel may write at once
 			t.Fatal(err)
 		}
-		if err := d.Script(script); err != nil {
+		if _, err := m.WriteAt(make([]byte, 50_000), 0); err != nil {
 			t.Fatal(err)
 		}
 		done := make(chan error, 1)
