@@ -1,6 +1,7 @@
 package main
 
 import (
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -42,17 +43,26 @@ func mountCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // asUserCommand runs filemap as a user who owns nothing: "[!] asuser ARGS". Its
-// standard error goes to the file asuser.err.
+// standard error goes to the file asuser.err, its output to asuser.out.
 func asUserCommand(ts *testscript.TestScript, neg bool, args []string) {
 	const nobody = 65534
 	program := copyForAll(ts)
-	cmd := exec.Command(program, args...)
-	cmd.Dir = filepath.Dir(program)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
 	stderr, err := os.Create(ts.MkAbs("asuser.err"))
 	ts.Check(err)
-	cmd.Stderr = stderr
-	err = cmd.Run()
+	stdout, err := os.Create(ts.MkAbs("asuser.out"))
+	ts.Check(err)
+	var cmd *exec.Cmd
+	for {
+		cmd = exec.Command(program, args...)
+		cmd.Dir = filepath.Dir(program)
+		cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: nobody, Gid: nobody}}
+		cmd.Stdout, cmd.Stderr = stdout, stderr
+		// While another test forks, its child has the program open for writing.
+		if err = cmd.Run(); !errors.Is(err, syscall.ETXTBSY) {
+			break
+		}
+	}
+	ts.Check(stdout.Close())
 	ts.Check(stderr.Close())
 	if neg != (err != nil) {
 		ts.Fatalf("asuser: %v", err)

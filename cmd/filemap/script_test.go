@@ -9,6 +9,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -43,6 +44,7 @@ func TestScripts(t *testing.T) {
 			"mount":   mountCommand,
 			"asuser":  asUserCommand,
 			"fifo":    fifoCommand,
+			"pages":   pagesCommand,
 		},
 		Condition: func(name string) (bool, error) {
 			if name != "mount" {
@@ -115,6 +117,9 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 }
 
+// verbs are those that a line for "status" may begin with.
+var verbs = []string{"version", "simulate", "trace", "pages", "warm", "evict", "lock", "save", "restore", "doctor"}
+
 // statusCommand checks the exit status of a command line: "status 2 ARGS" runs
 // "filemap compare ARGS", or a verb if ARGS begin with one.
 func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
@@ -122,7 +127,7 @@ func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
 		ts.Fatalf("usage: status STATUS ARGS")
 	}
 	line := args[1:]
-	if len(line) == 0 || line[0] != "version" && line[0] != "simulate" {
+	if len(line) == 0 || !slices.Contains(verbs, line[0]) {
 		line = append([]string{"compare"}, line...)
 	}
 	err := ts.Exec("filemap", line...)

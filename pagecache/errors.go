@@ -1,0 +1,70 @@
+package pagecache
+
+import (
+	"errors"
+	"fmt"
+	"io/fs"
+	"strings"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// Error is what every operation of this package returns when it fails. It
+// unwraps to a sentinel of this package where there is one and to what the system
+// said, which matches fs.ErrNotExist, fs.ErrPermission and the like.
+type Error struct {
+	Op     string // the operation: "look", "warm", "evict", "lock", "save", "restore"
+	Path   string // the file, as it was given
+	Offset int64  // the first byte concerned
+	Length int64  // how many bytes; 0 where the error concerns the whole file
+	Err    error  // why
+}
+
+// Error says it in one line: "warm a.db [4096, 8192): …", ranges half-open.
+func (e *Error) Error() string {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s", e.Op, e.Path)
+	if e.Length != 0 {
+		fmt.Fprintf(&b, " [%d, %d)", e.Offset, e.Offset+e.Length)
+	}
+	fmt.Fprintf(&b, ": %v", e.Err)
+	return b.String()
+}
+
+// Unwrap returns the cause.
+func (e *Error) Unwrap() error { return e.Err }
+
+// Why an operation failed. Each is matched with [errors.Is].
+var (
+	// ErrNotRegular: a directory, pipe, socket or device has no pages of a file.
+	ErrNotRegular = errors.New("only regular files have pages in the page cache")
+
+	// ErrUnknown: the kernel tells only the file's owner, who may write it, and root.
+	ErrUnknown = errors.New("unknown (needs owner or root)")
+
+	// ErrShrunk: the file became shorter while it was worked on.
+	ErrShrunk = errors.New("the file became shorter meanwhile")
+
+	// ErrFormat: not a record that [Save] wrote, or not all of it.
+	ErrFormat = errors.New("not a record of warm pages (filemap/warmset/v1)")
+)
+
+// why adds to an error what can be done about it.
+func why(err error) error {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return fmt.Errorf("there is no such file: %w", err)
+	case errors.Is(err, fs.ErrPermission):
+		return fmt.Errorf("it may not be read by this user: %w", err)
+	}
+	return err
+}
+
+// notRegular names the kind.
+func notRegular(kind sys.Kind) error {
+	hint := ""
+	if kind == sys.Directory {
+		hint = ": name the files in it, or have it walked"
+	}
+	return fmt.Errorf("is %v; %w%s", kind, ErrNotRegular, hint)
+}

@@ -1,0 +1,50 @@
+package pagecache
+
+// Total is the sum of files.
+type Total struct {
+	Files        int64 `json:"files"`
+	UnknownFiles int64 `json:"unknown_files"` // of which the kernel tells this user nothing
+	SizeBytes    int64 `json:"size_bytes"`
+	Pages        int64 `json:"pages"`
+	KnownPages   int64 `json:"known_pages"` // of the files that are not unknown
+
+	// Each is the sum of the files in which it is known, null if it is in none.
+	CachedPages          *int64 `json:"cached_pages"`
+	DirtyPages           *int64 `json:"dirty_pages"`
+	WritebackPages       *int64 `json:"writeback_pages"`
+	EvictedPages         *int64 `json:"evicted_pages"`
+	RecentlyEvictedPages *int64 `json:"recently_evicted_pages"`
+	MappedPages          *int64 `json:"mapped_pages"`
+}
+
+// Add counts a file in.
+func (t *Total) Add(f *File) {
+	t.Files++
+	t.SizeBytes += f.SizeBytes
+	t.Pages += f.Pages
+	if f.CachedPages == nil {
+		t.UnknownFiles++
+	} else {
+		t.KnownPages += f.Pages
+	}
+	for _, s := range []struct {
+		sum  **int64
+		more *int64
+	}{
+		{&t.CachedPages, f.CachedPages},
+		{&t.DirtyPages, f.DirtyPages},
+		{&t.WritebackPages, f.WritebackPages},
+		{&t.EvictedPages, f.EvictedPages},
+		{&t.RecentlyEvictedPages, f.RecentlyEvictedPages},
+		{&t.MappedPages, f.MappedPages},
+	} {
+		switch {
+		case s.more == nil:
+		case *s.sum == nil:
+			n := *s.more
+			*s.sum = &n
+		default:
+			**s.sum += *s.more
+		}
+	}
+}
