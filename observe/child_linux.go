@@ -35,6 +35,7 @@ type child struct {
 	known  []bool // of each page of the region: its translation was seen
 	buffer []byte
 	window []uint64
+	arena  []pages // of what touches installed
 	sum    byte
 }
 
@@ -113,9 +114,9 @@ func (c *child) allocate() {
 	for _, size := range c.sizes {
 		longest = max(longest, size)
 	}
-	pages := min(longest/int64(sys.PageSize)+1, c.job.SnapshotPages)
-	c.known = make([]bool, pages)
-	c.buffer = make([]byte, max(int(pages), aroundBytes/sys.PageSize)*entryBytes)
+	most := min(longest/int64(sys.PageSize)+1, c.job.SnapshotPages)
+	c.known = make([]bool, most)
+	c.buffer = make([]byte, max(int(most), aroundBytes/sys.PageSize)*entryBytes)
 	c.window = make([]uint64, 0, cap(c.buffer)/entryBytes)
 	for i := range c.buffer {
 		c.buffer[i] = 1
@@ -126,6 +127,15 @@ func (c *child) allocate() {
 	for i := range c.known {
 		c.known[i] = true
 	}
+	touches := 0
+	for _, s := range c.job.Steps {
+		touches += len(s.Offsets)
+	}
+	c.arena = make([]pages, min(touches*4+64, 1<<20))
+	for i := range c.arena {
+		c.arena[i].First = 1
+	}
+	c.arena = c.arena[:0]
 }
 
 func (c *child) close() {
@@ -314,7 +324,7 @@ func (c *child) installed(off int64) []pages {
 	if err != nil {
 		return nil
 	}
-	var found []pages
+	begin := len(c.arena) // usually there is room, so that nothing is allocated here
 	for i, e := range parsePagemap(c.buffer[:n], c.window[:0]) {
 		at := (first-base)/page + int64(i)
 		if at >= int64(len(c.known)) {
@@ -322,15 +332,15 @@ func (c *child) installed(off int64) []pages {
 		}
 		present := e&entryPresent != 0
 		if present && !c.known[at] {
-			if last := len(found) - 1; last >= 0 && found[last].Beyond == at {
-				found[last].Beyond++
+			if last := len(c.arena) - 1; last >= begin && c.arena[last].Beyond == at {
+				c.arena[last].Beyond++
 			} else {
-				found = append(found, pages{at, at + 1})
+				c.arena = append(c.arena, pages{at, at + 1})
 			}
 		}
 		c.known[at] = present
 	}
-	return found
+	return c.arena[begin:len(c.arena):len(c.arena)]
 }
 
 // snapshot looks at every page of the region, and of its file in the page cache.

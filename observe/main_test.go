@@ -9,9 +9,18 @@ import (
 	"go.uber.org/goleak"
 )
 
+// roles are what this program is when a test starts it with an environment
+// variable set: by the variable, what it does with its value.
+var roles = map[string]func(string) int{}
+
 func TestMain(m *testing.M) {
 	if IsChild() {
 		os.Exit(ChildMain())
+	}
+	for env, role := range roles {
+		if argument := os.Getenv(env); argument != "" {
+			os.Exit(role(argument))
+		}
 	}
 	before := openDescriptors()
 	code := m.Run()

@@ -268,10 +268,29 @@ func (t *timeline) installed(s *step, touch *touch, off int64) {
 
 // rest tells the faults of a step outside its touches.
 func (t *timeline) rest(s *step, r *stepResult) {
+	if !t.byPerf {
+		t.unplaced(s, r)
+		return
+	}
 	for ; t.next < len(t.faults) && t.faults[t.next].start <= r.End; t.next++ {
 		if f := &t.faults[t.next]; f.start >= r.Start {
 			t.add(t.fault(s, nil, f, "perf"), true)
 		}
+	}
+}
+
+// unplaced tells the faults of a step that no touch had, where getrusage alone
+// tells of faults: whose they were is not known.
+func (t *timeline) unplaced(s *step, r *stepResult) {
+	minor, major := r.Minor, r.Major
+	for i := range r.Touches {
+		minor -= r.Touches[i].Minor
+		major -= r.Touches[i].Major
+	}
+	for range minor + major {
+		f := &fault{start: r.End, end: r.End, major: major > 0}
+		major--
+		t.add(t.fault(s, nil, f, "getrusage"), true)
 	}
 }
 

@@ -17,6 +17,9 @@ import (
 // snapshotPages is how many pages of a file are looked at between steps.
 const snapshotPages = 1 << 15
 
+// beforeAccess is called when everything is ready. Tests change the world there.
+var beforeAccess = func() {}
+
 // Trace maps a file, touches it, and tells every step. The file's bytes are never
 // changed; where its stores would change its modification time they go to a file
 // of its own beside it, unless InPlace asks otherwise. When ctx ends, so does the
@@ -149,6 +152,7 @@ func (t *tracing) run(ctx context.Context) (*Document, error) {
 	if err := t.listen(); err != nil {
 		return nil, err
 	}
+	beforeAccess()
 	if err := t.letGo(); err != nil {
 		return nil, err
 	}
