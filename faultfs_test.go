@@ -393,11 +393,11 @@ func TestFullFUSE(t *testing.T) {
 		t.Fatal(err)
 	}
 	defer closeQuietly(t, m)
-	if err := filemap.Store(m, 3*page, uint64(7)); err != nil {
-		t.Errorf("a store that need not ask for room: %v", err)
-	}
 	if err := d.Script("write new error ENOSPC"); err != nil {
 		t.Fatal(err)
+	}
+	if err := filemap.Store(m, 3*page, uint64(7)); err != nil {
+		t.Errorf("a store that need not ask for room: %v", err)
 	}
 	wantError(t, m.Sync(), syscall.ENOSPC)
 }
