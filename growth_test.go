@@ -378,10 +378,10 @@ func (g *growing) open(t *rapid.T) {
 	flag := rapid.SampledFrom([]filemap.Flag{0, filemap.Sparse, filemap.Unmapped}).Draw(t, "flag")
 	var err error
 	if flag == filemap.Sparse {
-		g.m, err = filemap.Create(g.path, 0, flag, filemap.Overwrite, filemap.Reserve(4<<20))
+		g.m, err = filemap.Create(g.path, 0, flag, filemap.Overwrite, filemap.Reserve(1<<20))
 		g.want = nil
 	} else {
-		g.m, err = filemap.Open(g.path, filemap.ReadWrite, flag, filemap.Reserve(4<<20))
+		g.m, err = filemap.Open(g.path, filemap.ReadWrite, flag, filemap.Reserve(1<<20))
 	}
 	if err != nil {
 		t.Fatal(err)
@@ -390,10 +390,10 @@ func (g *growing) open(t *rapid.T) {
 }
 
 func (g *growing) Append(t *rapid.T) {
-	n := rapid.OneOf(rapid.IntRange(0, 300), rapid.IntRange(0, 100_000)).Draw(t, "n")
+	n := rapid.OneOf(rapid.IntRange(0, 300), rapid.IntRange(0, 40_000)).Draw(t, "n")
 	p := bytes.Repeat([]byte{rapid.Byte().Draw(t, "byte")}, n)
 	off, err := g.m.Append(p)
-	if len(g.want)+n > 4<<20 {
+	if len(g.want)+n > 1<<20 {
 		if !errors.Is(err, filemap.ErrReserved) {
 			t.Fatalf("append beyond the reserve: %v", err)
 		}
@@ -406,7 +406,7 @@ func (g *growing) Append(t *rapid.T) {
 }
 
 func (g *growing) Resize(t *rapid.T) {
-	n := rapid.IntRange(0, 1<<20).Draw(t, "n")
+	n := rapid.IntRange(0, 300_000).Draw(t, "n")
 	if err := g.m.Resize(int64(n)); err != nil {
 		t.Fatal(err)
 	}
@@ -433,7 +433,7 @@ func (g *growing) Others(t *rapid.T) {
 	if g.long {
 		t.Skip("a file that is longer than the Map is not for others to resize")
 	}
-	n := rapid.IntRange(0, 200_000).Draw(t, "n")
+	n := rapid.IntRange(0, 100_000).Draw(t, "n")
 	if err := os.Truncate(g.path, int64(n)); err != nil {
 		t.Fatal(err)
 	}
