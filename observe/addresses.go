@@ -1,6 +1,9 @@
 package observe
 
-import "sort"
+import (
+	"slices"
+	"sort"
+)
 
 // addresses is what a process maps, as far as was heard: later mappings replace
 // what they cover. Ranges do not overlap and are in order.
@@ -21,18 +24,21 @@ func (a *addresses) put(m mapped) {
 	first := sort.Search(len(a.ranges), func(i int) bool { return a.ranges[i].beyond > m.start })
 	last := first
 	var pieces []mapped
+	var tail mapped
 	for ; last < len(a.ranges) && a.ranges[last].start < m.beyond; last++ {
 		old := a.ranges[last]
 		if old.start < m.start {
 			pieces = append(pieces, mapped{old.start, m.start, old.offset, old.file})
 		}
 		if old.beyond > m.beyond {
-			defer func(tail mapped) { a.put(tail) }(mapped{m.beyond, old.beyond, old.offset + (m.beyond - old.start), old.file})
+			tail = mapped{m.beyond, old.beyond, old.offset + (m.beyond - old.start), old.file}
 		}
 	}
 	pieces = append(pieces, m)
-	rest := append(pieces, a.ranges[last:]...)
-	a.ranges = append(a.ranges[:first:first], rest...)
+	if tail.beyond > tail.start {
+		pieces = append(pieces, tail)
+	}
+	a.ranges = slices.Replace(a.ranges, first, last, pieces...)
 }
 
 // find returns which file an address belongs to, and where in it.

@@ -143,8 +143,16 @@ func TestPatterns(t *testing.T) {
 
 func TestOptions(t *testing.T) {
 	for _, o := range []Options{
-		{Pattern: "spiral"}, {Advice: "good"}, {Touches: -1}, {Touches: MaxTouches + 1}, {MemoryLimit: -1}, {Tier: "first"},
-		{InPlace: true, Private: true}, {InPlace: true, MemoryLimit: 1 << 20}, {NoWrite: true, InPlace: true}, {NoWrite: true, Private: true},
+		{Pattern: "spiral"},
+		{Advice: "good"},
+		{Touches: -1},
+		{Touches: MaxTouches + 1},
+		{MemoryLimit: -1},
+		{Tier: "first"},
+		{InPlace: true, Private: true},
+		{InPlace: true, MemoryLimit: 1 << 20},
+		{NoWrite: true, InPlace: true},
+		{NoWrite: true, Private: true},
 	} {
 		if err := o.complete(); err == nil {
 			t.Errorf("%+v is accepted", o)

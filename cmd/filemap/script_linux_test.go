@@ -11,7 +11,19 @@ import (
 
 	"github.com/rogpeppe/go-internal/testscript"
 	"golang.org/x/sys/unix"
+
+	"github.com/filemap-go/filemap/internal/sys"
 )
+
+// canPerf tries: a container may not have perf_event_open(2).
+func canPerf() bool {
+	p, err := sys.OpenPerfFaults(sys.PerfOptions{CPU: -1, RingPages: 8})
+	if err != nil {
+		return false
+	}
+	p.Close()
+	return true
+}
 
 // canMount tries: a container's root may not mount either.
 func canMount() bool {

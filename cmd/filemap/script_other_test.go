@@ -11,3 +11,5 @@ func canMount() bool { return false }
 func mountCommand(ts *testscript.TestScript, _ bool, _ []string)  { ts.Fatalf("needs linux") }
 func asUserCommand(ts *testscript.TestScript, _ bool, _ []string) { ts.Fatalf("needs linux") }
 func fifoCommand(ts *testscript.TestScript, _ bool, _ []string)   { ts.Fatalf("needs linux") }
+
+func canPerf() bool { return false }

@@ -36,21 +36,27 @@ func TestScripts(t *testing.T) {
 			return os.Mkdir(filepath.Join(e.WorkDir, "here"), 0o755)
 		},
 		Cmds: map[string]func(*testscript.TestScript, bool, []string){
-			"report":  reportCommand,
-			"nothing": nothingCommand,
-			"await":   awaitCommand,
-			"status":  statusCommand,
-			"sigterm": sigtermCommand,
-			"mount":   mountCommand,
-			"asuser":  asUserCommand,
-			"fifo":    fifoCommand,
-			"pages":   pagesCommand,
+			"report":    reportCommand,
+			"nothing":   nothingCommand,
+			"await":     awaitCommand,
+			"status":    statusCommand,
+			"sigterm":   sigtermCommand,
+			"mount":     mountCommand,
+			"asuser":    asUserCommand,
+			"fifo":      fifoCommand,
+			"awaitfile": awaitFileCommand,
+			"pages":     pagesCommand,
 		},
 		Condition: func(name string) (bool, error) {
-			if name != "mount" {
-				return false, fmt.Errorf("no such condition: %s", name)
+			switch name {
+			case "mount":
+				return canMount(), nil
+			case "root":
+				return os.Geteuid() == 0, nil
+			case "perf":
+				return canPerf(), nil
 			}
-			return canMount(), nil
+			return false, fmt.Errorf("no such condition: %s", name)
 		},
 	})
 }
@@ -119,6 +125,21 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 
 // verbs are those that a line for "status" may begin with.
 var verbs = []string{"version", "simulate", "trace", "pages", "warm", "evict", "lock", "save", "restore", "doctor"}
+
+// awaitFileCommand waits until there is a file that matches a pattern.
+func awaitFileCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: awaitfile PATTERN")
+	}
+	for {
+		found, err := filepath.Glob(ts.MkAbs(args[0]))
+		ts.Check(err)
+		if len(found) > 0 {
+			return
+		}
+		time.Sleep(time.Millisecond)
+	}
+}
 
 // statusCommand checks the exit status of a command line: "status 2 ARGS" runs
 // "filemap compare ARGS", or a verb if ARGS begin with one.

@@ -24,7 +24,7 @@ func newWholeFile(flag, path string, others ...string) (*wholeFile, error) {
 	}
 	for _, other := range others {
 		if o, otherErr := os.Stat(other); err == nil && otherErr == nil && os.SameFile(st, o) {
-			return nil, fmt.Errorf("--%s names FILE itself, which stays as it is: name another", flag)
+			return nil, wrongUse{fmt.Errorf("--%s names FILE itself, which stays as it is: name another", flag)}
 		}
 	}
 	part, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
