@@ -67,11 +67,30 @@ func (m *Map) changedLocked(off, n int64) ([]sys.Span, error) {
 	if finder == sys.FindNone {
 		return m.compareLocked(begin, length)
 	}
-	spans, err := m.region.Changed(finder, begin, length)
+	where := []sys.Span{{Off: begin, Len: length}}
+	if m.stage != nil && !m.stage.bare.Load() {
+		// Only methods have stored, and they have said where.
+		if few, ok := m.stage.fewTouched(length / sys.PageSize); ok {
+			where = within(few, where[0])
+		}
+	}
+	spans, err := m.region.Changed(finder, where)
 	if err != nil { // it worked before: out of descriptors, say
 		return m.compareLocked(begin, length)
 	}
 	return spans, nil
+}
+
+// within cuts spans down to what is inside of one.
+func within(spans []sys.Span, one sys.Span) []sys.Span {
+	inside := spans[:0]
+	for _, s := range spans {
+		begin, end := max(s.Off, one.Off), min(s.Off+s.Len, one.Off+one.Len)
+		if begin < end {
+			inside = append(inside, sys.Span{Off: begin, Len: end - begin})
+		}
+	}
+	return inside
 }
 
 // compareBytes is how much of the file is read at a time to be compared.

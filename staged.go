@@ -144,6 +144,25 @@ func wordMask(first, last int) uint64 {
 	return math.MaxUint64 >> (64 - n) << low
 }
 
+// fewTouched returns the pages that methods were about to store to, if they are in
+// so few places that looking at each is quicker than looking at all pages of the
+// region: a look costs about as much as going over 200 pages.
+func (s *stage) fewTouched(pages int) ([]sys.Span, bool) {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	var spans []sys.Span
+	for i, word := range s.touched {
+		for ; word != 0; word &= word - 1 {
+			page := i*64 + bits.TrailingZeros64(word)
+			spans = joinSpan(spans, sys.Span{Off: page * sys.PageSize, Len: sys.PageSize})
+		}
+		if len(spans)*200 > pages {
+			return nil, false
+		}
+	}
+	return spans, true
+}
+
 // forget takes pages out of the count.
 func (s *stage) forget(spans []sys.Span) {
 	s.mu.Lock()

@@ -71,12 +71,13 @@ func finderWorks(finder Finder) bool {
 	if r.Advise(PopulateRead, 0, PageSize) != nil || r.Advise(PopulateWrite, PageSize, PageSize) != nil {
 		return false
 	}
-	spans, err := r.Changed(finder, 0, 2*PageSize)
+	spans, err := r.Changed(finder, []Span{{0, 2 * PageSize}})
 	return err == nil && len(spans) == 1 && spans[0] == Span{PageSize, PageSize}
 }
 
-// Changed finds the pages of [off, off+n), of a private region, that were stored to.
-func (r Region) Changed(finder Finder, off, n int) ([]Span, error) {
+// Changed finds the pages of a private region that were stored to, in some spans of
+// it, which are in order.
+func (r Region) Changed(finder Finder, where []Span) ([]Span, error) {
 	if finder == FindNone {
 		return nil, unsupported("telling which pages were stored to")
 	}
@@ -84,18 +85,19 @@ func (r Region) Changed(finder Finder, off, n int) ([]Span, error) {
 	if err != nil {
 		return nil, err
 	}
-	var spans []Span
+	find := r.readChanged
 	if finder == FindScan {
-		spans, err = r.scanChanged(f, off, n)
-	} else {
-		spans, err = r.readChanged(f, off, n)
+		find = r.scanChanged
+	}
+	var spans []Span
+	for i := 0; i < len(where) && err == nil; i++ {
+		spans, err = find(spans, f, where[i].Off, where[i].Len)
 	}
 	return spans, errors.Join(err, f.Close())
 }
 
-func (r Region) scanChanged(f File, off, n int) ([]Span, error) {
-	var spans []Span
-	found := make([]pageRegion, 512)
+func (r Region) scanChanged(spans []Span, f File, off, n int) ([]Span, error) {
+	found := make([]pageRegion, min(n/PageSize, 512))
 	base := uint64(r.Addr())
 	end := base + uint64(off+n)
 	for at := base + uint64(off); at < end; {
@@ -123,8 +125,7 @@ func (r Region) scanChanged(f File, off, n int) ([]Span, error) {
 	return spans, nil
 }
 
-func (r Region) readChanged(f File, off, n int) ([]Span, error) {
-	var spans []Span
+func (r Region) readChanged(spans []Span, f File, off, n int) ([]Span, error) {
 	buffer := make([]byte, min(n/PageSize, 8192)*8)
 	for done := 0; done < n; {
 		part := buffer[:min((n-done)/PageSize*8, len(buffer))]

@@ -34,7 +34,7 @@ func TestChangedFindsStores(t *testing.T) {
 		_ = r.Advise(PageOut, 0, pages*PageSize) // to swap, where there is any
 		check := func() {
 			t.Helper()
-			spans, err := r.Changed(finder, PageSize, (pages-1)*PageSize)
+			spans, err := r.Changed(finder, []Span{{PageSize, 10 * PageSize}, {11 * PageSize, (pages - 11) * PageSize}})
 			must(t, err)
 			var found []int
 			for _, s := range spans {

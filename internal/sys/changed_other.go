@@ -6,7 +6,7 @@ package sys
 func BestFinder() Finder { return FindNone }
 
 // Changed is [Unsupported].
-func (r Region) Changed(Finder, int, int) ([]Span, error) {
+func (r Region) Changed(Finder, []Span) ([]Span, error) {
 	return nil, unsupported("telling which pages were stored to")
 }
 
