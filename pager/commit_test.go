@@ -11,6 +11,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strconv"
 	"testing"
 	"time"
@@ -152,11 +153,15 @@ func TestCommitAndWriters(t *testing.T) {
 	short, cancel := context.WithCancel(ctx)
 	result := make(chan error, 1)
 	go func() { result <- m.Commit(short) }()
+	until(t, "the commit to wait", func() bool { return len(m.syncTurn) == 1 })
 	second, err := m.PinWrite(ctx, 0, 8) // who holds a pin gets another
 	if err != nil {
 		t.Fatal(err)
 	}
 	second.Unpin()
+	if s := d.named("store").synced; s != 0 {
+		t.Error("it did not wait for the writer")
+	}
 	cancel()
 	if err := <-result; !errors.Is(err, context.Canceled) {
 		t.Error(err)
@@ -225,6 +230,14 @@ func TestDiscardPinned(t *testing.T) {
 	}
 }
 
+// supported skips the test where the system has not what it needs.
+func supported(t *testing.T, err error) {
+	t.Helper()
+	if errors.Is(err, errors.ErrUnsupported) {
+		t.Skipf("unsupported on %s: %v", runtime.GOOS, err)
+	}
+}
+
 // A journal belongs to its file.
 func TestForeignJournal(t *testing.T) {
 	dir := t.TempDir()
@@ -244,9 +257,7 @@ func TestForeignJournal(t *testing.T) {
 	}
 	path := filepath.Join(dir, "journal")
 	m, err := p.Map(stores[0], Options{Mode: Transactional, Journal: path})
-	if errors.Is(err, errors.ErrUnsupported) {
-		t.Skip("needs file locks: ", err)
-	}
+	supported(t, err)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -286,9 +297,12 @@ func TestKillDuringCommit(t *testing.T) {
 	if err := os.WriteFile(path, make([]byte, killPages*sys.PageSize), 0o600); err != nil {
 		t.Fatal(err)
 	}
+	if runtime.GOOS == "js" || runtime.GOOS == "wasip1" || runtime.GOOS == "plan9" {
+		t.Skipf("unsupported on %s: journals, and being killed", runtime.GOOS)
+	}
 	self, err := os.Executable()
 	if err != nil {
-		t.Skip("needs a program that can start itself: ", err)
+		t.Fatal(err)
 	}
 	rounds := 6
 	if testing.Short() {
@@ -302,7 +316,7 @@ func TestKillDuringCommit(t *testing.T) {
 			t.Fatal(err)
 		}
 		if err := child.Start(); err != nil {
-			t.Skip("needs processes: ", err)
+			t.Fatal(err)
 		}
 		told := make([]byte, 8)
 		for range 3 + rand.IntN(10) {

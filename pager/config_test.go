@@ -137,8 +137,10 @@ func TestSwapFileRules(t *testing.T) {
 	if runtime.GOOS != "windows" && st.Mode().Perm() != 0o600 {
 		t.Errorf("its permissions are %v", st.Mode())
 	}
-	if _, err := New(config); !errors.Is(err, ErrSwapFile) || !errors.Is(err, sys.ErrLocked) {
-		t.Errorf("a second pager on it: %v", err)
+	if locks := runtime.GOOS != "js" && runtime.GOOS != "wasip1" && runtime.GOOS != "plan9"; locks {
+		if _, err := New(config); !errors.Is(err, ErrSwapFile) || !errors.Is(err, sys.ErrLocked) {
+			t.Errorf("a second pager on it: %v", err)
+		}
 	}
 	left, err := os.ReadFile(path)
 	if err != nil {

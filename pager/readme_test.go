@@ -21,7 +21,7 @@ func TestReadmeTellsTheTruth(t *testing.T) {
 		told.WriteString(strings.TrimRight(line, " \n") + "\n")
 	}
 
-	example, err := os.ReadFile("example_test.go")
+	example, err := os.ReadFile("example_life_test.go")
 	if err != nil {
 		t.Fatal(err)
 	}

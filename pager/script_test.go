@@ -21,7 +21,7 @@ import (
 // a folder of a policy's name, for that one.
 func TestScripts(t *testing.T) {
 	if sys.PageSize != 4096 {
-		t.Skip("needs pages of 4096 bytes: the scripts' offsets are of such")
+		t.Skip("needs pages of 4096 bytes")
 	}
 	for _, name := range policy.Names() {
 		t.Run(name, func(t *testing.T) {
