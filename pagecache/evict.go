@@ -281,9 +281,9 @@ func countMappers(mappings []mappedPages) (single, several int64) {
 		all = append(all, m.pages...)
 	}
 	overlaps := overlapsOf(all)
-	_, any := union(all)
+	_, mapped := union(all)
 	_, several = union(overlaps)
-	return any - several, several
+	return mapped - several, several
 }
 
 // overlapsOf returns what is in two spans or more.

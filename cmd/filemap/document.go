@@ -25,11 +25,11 @@ func newDocumentWriter(w io.Writer, schema, list string) *documentWriter {
 	return &documentWriter{w: w, schema: schema, list: list}
 }
 
-func indented(v any) ([]byte, error) {
+func indented(v any, prefix string) ([]byte, error) {
 	var b bytes.Buffer
 	e := json.NewEncoder(&b)
 	e.SetEscapeHTML(false)
-	e.SetIndent("    ", "  ")
+	e.SetIndent(prefix, "  ")
 	err := e.Encode(v)
 	return bytes.TrimSpace(b.Bytes()), err
 }
@@ -40,7 +40,7 @@ func (d *documentWriter) begin() error {
 }
 
 func (d *documentWriter) item(v any) error {
-	text, err := indented(v)
+	text, err := indented(v, "    ")
 	if err != nil {
 		return err
 	}
@@ -67,7 +67,7 @@ func (d *documentWriter) end(rest map[string]any) error {
 		return err
 	}
 	for _, name := range slices.Sorted(maps.Keys(rest)) {
-		text, err := indented(rest[name])
+		text, err := indented(rest[name], "  ")
 		if err != nil {
 			return err
 		}

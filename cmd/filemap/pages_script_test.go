@@ -3,10 +3,15 @@
 package main
 
 import (
+	"context"
 	"encoding/json"
+	"os"
 	"strconv"
+	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/filemap-go/filemap/pagecache"
 )
 
 // pagesCommand checks a document of "filemap pages --json": "pages FILE CACHED"
@@ -48,4 +53,56 @@ func pagesCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if f["cached_pages"] != want || sum != want {
 		ts.Fatalf("cached %v, in ranges %v, expected %v", f["cached_pages"], sum, want)
 	}
+}
+
+// shrinksCommand runs filemap, and makes a file that it loads shorter as soon as
+// some of it is in memory: "shrinks FILE SIZE ARGS".
+func shrinksCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) < 3 {
+		ts.Fatalf("usage: shrinks FILE SIZE ARGS")
+	}
+	path := ts.MkAbs(args[0])
+	size, err := strconv.ParseInt(args[1], 10, 64)
+	ts.Check(err)
+	ctx, cancel := context.WithCancel(context.Background())
+	done := make(chan error, 1)
+	go func() {
+		for ctx.Err() == nil {
+			f, err := pagecache.Look(ctx, path, pagecache.Query{})
+			if err != nil || f.CachedPages != nil && *f.CachedPages > 0 {
+				done <- os.Truncate(path, size)
+				return
+			}
+			time.Sleep(time.Millisecond)
+		}
+		done <- nil
+	}()
+	err = ts.Exec("filemap", args[2:]...)
+	cancel()
+	ts.Check(<-done)
+	ts.Check(err)
+}
+
+// heldCommand waits until a file is locked in memory, which smaps of the command
+// that holds it tells.
+func heldCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: held FILE")
+	}
+	processes := ts.BackgroundCmds()
+	if len(processes) == 0 {
+		ts.Fatalf("nothing is in the background")
+	}
+	pid := processes[len(processes)-1].Process.Pid
+	for range 60000 {
+		f, err := pagecache.Look(context.Background(), ts.MkAbs(args[0]), pagecache.Query{Process: pid})
+		ts.Check(err)
+		for _, m := range f.Process.Mappings {
+			if m.LockedBytes >= f.SizeBytes {
+				return
+			}
+		}
+		time.Sleep(time.Millisecond)
+	}
+	ts.Fatalf("%s is not held", args[0])
 }

@@ -46,6 +46,8 @@ func TestScripts(t *testing.T) {
 			"fifo":      fifoCommand,
 			"awaitfile": awaitFileCommand,
 			"pages":     pagesCommand,
+			"shrinks":   shrinksCommand,
+			"held":      heldCommand,
 		},
 		Condition: func(name string) (bool, error) {
 			switch name {
