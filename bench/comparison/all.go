@@ -6,5 +6,8 @@ import "github.com/filemap-go/filemap/bench/harness"
 
 // All lists the comparisons, in the order of -list.
 func All() []*harness.Comparison {
-	return []*harness.Comparison{increment(), hot(), open(), safety(), readat(), stall(), redirty(), appending(), amplification(), commit()}
+	return []*harness.Comparison{
+		increment(), hot(), open(), safety(), readat(), stall(), redirty(), appending(), amplification(), commit(),
+		outofmemory(), scan(), mixed(), zipf(), pin(),
+	}
 }

@@ -47,7 +47,7 @@ func TestSmallCases(t *testing.T) {
 	small := map[string]int{ // operations a run
 		"increment/40KB": 4, "increment/1MB": 4,
 		"open/4KB": 16, "open/4KB/first-byte": 16,
-		"append/16MB/by 100": 1, "redirty/again/small/64MB": 1, "redirty/round/large/64MB": 1,
+		"append/16MB/by 100": 1, "pin/pin/1": 1 << 10, "pin/read/1": 1 << 10, "redirty/again/small/64MB": 1, "redirty/round/large/64MB": 1,
 		"hot/load/256KB": 1 << 10, "hot/store/256KB": 1 << 10, "hot/load-call/256KB": 1 << 10, "hot/store-call/256KB": 1 << 10,
 	}
 	for _, c := range All() {

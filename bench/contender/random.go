@@ -27,6 +27,13 @@ var MmapGoRandom = Library{
 		}
 		return advised(m, unix.Madvise(m.Bytes, unix.MADV_RANDOM))
 	},
+	Write: func(path string) (*Mapping, error) {
+		m, err := mmapGo(path, os.O_RDWR, mmap.RDWR)
+		if err != nil {
+			return nil, err
+		}
+		return advised(m, unix.Madvise(m.Bytes, unix.MADV_RANDOM))
+	},
 }
 
 // RistrettoRandom is ristretto with its own advice.
