@@ -12,7 +12,7 @@ import (
 	"github.com/filemap-go/filemap/bench/contender"
 	"github.com/filemap-go/filemap/bench/harness"
 	"github.com/filemap-go/filemap/pager"
-	"github.com/filemap-go/filemap/pager/store"
+	pagestore "github.com/filemap-go/filemap/pager/store"
 )
 
 // pin reads 8 bytes from pages that are in memory: what an access through the
@@ -109,7 +109,7 @@ func (w pinWork) first(g int) int {
 func pinPageAt(first, i int) int64 { return int64((first + i*37) % pinPages) }
 
 func (w pinWork) pager(dir string, pins bool) (*harness.Task, error) {
-	s, err := store.Open(filepath.Join(dir, "pages"), store.Options{})
+	s, err := pagestore.Open(filepath.Join(dir, "pages"), pagestore.Options{})
 	if err != nil {
 		return nil, err
 	}
