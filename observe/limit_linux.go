@@ -13,7 +13,7 @@ import (
 
 // smallestLimit leaves the child enough for its own page tables and the page
 // cache that reads need.
-const smallestLimit = 2 << 20
+const smallestLimit = 4 << 20
 
 // limit makes a control group with a limit, and swap for what it will not hold.
 // need is how many bytes will become private.

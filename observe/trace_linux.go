@@ -158,6 +158,9 @@ func (t *tracing) run(ctx context.Context) (*Document, error) {
 	}
 	var a answer
 	if err := t.hear(&a); err != nil {
+		if t.group != "" {
+			return nil, fmt.Errorf("the kernel ended the process that makes the access, for want of memory: raise --memory-limit (%w)", err)
+		}
 		return nil, err
 	}
 	if err := t.hush(); err != nil {

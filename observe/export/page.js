@@ -29,7 +29,7 @@ const digits = v => v < 9.995 ? v.toFixed(2) : v < 99.95 ? v.toFixed(1) : v.toFi
 const duration = ns => ns < 1000 ? ns + " ns" : ns < 999500 ? digits(ns / 1e3) + " µs" : ns < 999.5e6 ? digits(ns / 1e6) + " ms" : digits(ns / 1e9) + " s";
 const grouped = n => String(n).replace(/\B(?=(\d{3})+$)/g, "\u202f");
 const size = n => { let u = -1; while (n >= 1024 && u < 5) { n /= 1024; u++; } return u < 0 ? n + " B" : n.toFixed(1).replace(/\.0$/, "") + " " + "KMGTPE"[u] + "iB"; };
-const hex = n => "0x" + n.toString(16);
+const hex = n => n ? "0x" + n.toString(16) : "";
 
 // --- what is known of every page after each event ---
 const faults = new Set(["fault", "write-protect", "copy-on-write", "swap-in"]);

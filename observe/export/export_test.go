@@ -1,0 +1,145 @@
+package export
+
+import (
+	"bytes"
+	"encoding/json"
+	"flag"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"github.com/filemap-go/filemap/observe"
+	"github.com/filemap-go/filemap/observe/event"
+)
+
+var update = flag.Bool("update", false, "write the golden files anew")
+
+// recorded are traces that were made on a machine, by their file in testdata.
+var recorded = []string{"cold", "user", "swap", "command"}
+
+func load(t testing.TB, name string) *observe.Document {
+	t.Helper()
+	text, err := os.ReadFile(filepath.Join("testdata", name+".json"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	d := &observe.Document{}
+	if err := json.Unmarshal(text, d); err != nil {
+		t.Fatal(err)
+	}
+	return d
+}
+
+func TestTextIsGolden(t *testing.T) {
+	for _, name := range recorded {
+		var b bytes.Buffer
+		if err := Text(&b, load(t, name), TextOptions{}); err != nil {
+			t.Fatal(err)
+		}
+		path := filepath.Join("testdata", name+".txt")
+		if *update {
+			if err := os.WriteFile(path, b.Bytes(), 0o644); err != nil {
+				t.Fatal(err)
+			}
+		}
+		want, err := os.ReadFile(path)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if !bytes.Equal(b.Bytes(), want) {
+			t.Errorf("%s differs from %s (go test -update writes it anew):\n%s", name, path, b.Bytes())
+		}
+		if strings.Contains(b.String(), "\x1b") {
+			t.Errorf("%s: colours without a terminal", name)
+		}
+	}
+}
+
+func TestColors(t *testing.T) {
+	var b bytes.Buffer
+	if err := Text(&b, load(t, "cold"), TextOptions{Color: true, All: true}); err != nil {
+		t.Fatal(err)
+	}
+	if !strings.Contains(b.String(), "\x1b[33m") || strings.Contains(b.String(), "more like this") {
+		t.Error("no colours, or events left out")
+	}
+}
+
+// JSON has every event, and reads back as what was written.
+func TestJSONReadsBack(t *testing.T) {
+	for _, name := range recorded {
+		d := load(t, name)
+		var b bytes.Buffer
+		if err := JSON(&b, d); err != nil {
+			t.Fatal(err)
+		}
+		want, err := os.ReadFile(filepath.Join("testdata", name+".json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		var x, y any
+		if json.Unmarshal(b.Bytes(), &x) != nil || json.Unmarshal(want, &y) != nil {
+			t.Fatal("no JSON")
+		}
+		again, _ := json.Marshal(x)
+		first, _ := json.Marshal(y)
+		if !bytes.Equal(again, first) {
+			t.Errorf("%s is not what was written", name)
+		}
+	}
+}
+
+// hostile is a trace of a file whose name tries to get out.
+func hostile() *observe.Document {
+	return observe.OfPager([]event.Event{event.New(event.Map, 0, 1, 0)}, "</script><script>alert(1)</script>\x1b[2J\u202e<img src=x onerror=alert(2)>", 4096, 4096)
+}
+
+func TestNamesCannotGetOut(t *testing.T) {
+	var b bytes.Buffer
+	if err := HTML(&b, hostile()); err != nil {
+		t.Fatal(err)
+	}
+	page := b.String()
+	for _, bad := range []string{"<script>alert", "<img", "\x1b"} {
+		if strings.Contains(page, bad) {
+			t.Errorf("%q is in the page", bad)
+		}
+	}
+	if n := strings.Count(page, "</script>"); n != 2 {
+		t.Errorf("%d ends of scripts", n)
+	}
+	for _, bad := range []string{"http://", "https://", "src="} {
+		if strings.Contains(strings.ReplaceAll(page, "http://www.w3.org/2000/svg", ""), bad) && bad != "src=" {
+			t.Errorf("the page asks the network: %q", bad)
+		}
+	}
+	b.Reset()
+	if err := Text(&b, hostile(), TextOptions{}); err != nil || strings.ContainsAny(b.String(), "\x1b\u202e") {
+		t.Errorf("%q, %v", b.String(), err)
+	}
+}
+
+func TestLongTraceIsCut(t *testing.T) {
+	events := make([]event.Event, MostPageEvents+5)
+	for i := range events {
+		events[i] = event.New(event.Fault, int64(i), 1, int64(i)*4096)
+	}
+	var b bytes.Buffer
+	if err := HTML(&b, observe.OfPager(events, "f", 1<<30, 4096)); err != nil || !strings.Contains(b.String(), "5 events at the end") {
+		t.Errorf("a page of %d bytes, %v", b.Len(), err)
+	}
+}
+
+func TestFormat(t *testing.T) {
+	for got, want := range map[string]string{
+		duration(0): "0 ns", duration(999): "999 ns", duration(1500): "1.50 µs", duration(999_600): "1.00 ms", duration(12_345_678): "12.3 ms", duration(3_000_000_000): "3.00 s",
+		size(0): "0 B", size(1023): "1023 B", size(4096): "4 KiB", size(1 << 20): "1 MiB", size(3 << 29): "1.5 GiB",
+		grouped(1): "1", grouped(1234): "1 234", grouped(1234567): "1 234 567", grouped(-1234): "-1 234",
+		plural(1, "page"): "1 page", plural(2, "page"): "2 pages",
+	} {
+		if got != want {
+			t.Errorf("%q, expected %q", got, want)
+		}
+	}
+}
