@@ -23,6 +23,7 @@ type task interface {
 const (
 	FamilyReadWrite = "read/write"
 	FamilyMapping   = "mapping"
+	FamilyPager     = "pager" // mapped and paged in user space
 
 	NameReadWrite  = "read/write" // the article's, and the baseline of every ratio
 	NameRWKept     = "read/write kept"
@@ -32,6 +33,7 @@ const (
 	NamePopulate   = "map populate"
 	NameRandom     = "map random"
 	NameKeptRandom = "map kept random"
+	NamePager      = "pager"
 )
 
 const pieceBytes = 64 << 10
@@ -41,9 +43,9 @@ const pieceBytes = 64 << 10
 // "keep" did so before.
 func contenders(p Pattern) []contender {
 	if p.random() {
-		return append(randomReadWrite(p), randomMapping()...)
+		return append(append(randomReadWrite(p), randomMapping()...), userPaged(p))
 	}
-	return append(orderedReadWrite(p), orderedMapping()...)
+	return append(append(orderedReadWrite(p), orderedMapping()...), userPaged(p))
 }
 
 func orderedReadWrite(p Pattern) []contender {

@@ -87,7 +87,7 @@ type Size struct {
 type Result struct {
 	Contender   string `json:"contender"`   // short: "read/write", "map kept"
 	Description string `json:"description"` // one sentence
-	Family      string `json:"family"`      // "read/write" or "mapping"
+	Family      string `json:"family"`      // "read/write", "mapping" or "pager"
 
 	MedianNs  float64   `json:"median_ns"`
 	LowNs     float64   `json:"low_ns"` // 95 % interval of the median

@@ -189,7 +189,6 @@ func (m *Mapping) readIn(r run) error {
 		err = fmt.Errorf("the store has become shorter than the mapping: %w", io.ErrUnexpectedEOF)
 	}
 	if err == nil {
-		clear(memory[max(n, valid):])
 		err = m.verify(r, memory[:valid])
 	}
 	if err != nil {

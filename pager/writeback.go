@@ -47,31 +47,43 @@ func (p *Pager) writeOut(victims []victim) error {
 }
 
 // writes runs functions, up to writersMax at a time, and keeps the first error.
+// The last is run by the caller: where there is only one, no goroutine is needed.
 type writes struct {
 	slots chan struct{}
 	group sync.WaitGroup
+	last  func() error
 	mu    sync.Mutex
 	err   error
 }
 
 func (w *writes) do(f func() error) {
+	before := w.last
+	w.last = f
+	if before == nil {
+		return
+	}
 	if w.slots == nil {
 		w.slots = make(chan struct{}, writersMax)
 	}
 	w.slots <- struct{}{}
 	w.group.Go(func() {
 		defer func() { <-w.slots }()
-		if err := f(); err != nil {
-			w.mu.Lock()
-			defer w.mu.Unlock()
-			if w.err == nil {
-				w.err = err
-			}
-		}
+		w.note(before())
 	})
 }
 
+func (w *writes) note(err error) {
+	w.mu.Lock()
+	defer w.mu.Unlock()
+	if w.err == nil {
+		w.err = err
+	}
+}
+
 func (w *writes) wait() error {
+	if w.last != nil {
+		w.note(w.last())
+	}
 	w.group.Wait()
 	return w.err
 }
