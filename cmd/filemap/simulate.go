@@ -46,6 +46,7 @@ a signed varint. Without TRACE one is made up:
   scan   all pages in order, again and again
   loop   the same over a tenth of the pages
   mixed  zipf, with scans in between
+  shift  zipf, but which pages are hot changes nine times
 
 Exit status: 0 when it was done, 1 when not, 2 when the command line makes no
 sense.`,
@@ -183,7 +184,7 @@ func (f *simulateFlags) read(c *cobra.Command) (*simulate.Trace, string, error) 
 	if f.trace == "" {
 		trace, err := simulate.Generate(f.generated)
 		source := f.generated.Kind
-		if source == "zipf" || source == "mixed" {
+		if source == "zipf" || source == "mixed" || source == "shift" {
 			source += fmt.Sprintf(" (skew %g)", f.generated.Skew)
 		}
 		return trace, source, err

@@ -18,6 +18,8 @@ type Generated struct {
 	//	loop   the same, over a tenth of the pages: what LRU cannot hold, if memory
 	//	       is a little too small for it
 	//	mixed  zipf, with scans in between: a fifth of the accesses
+	//	shift  zipf, but which pages are hot changes nine times: what policies that
+	//	       hold on to the pages of the past are bad at
 	Kind string
 
 	Pages    int     // how many there are
@@ -27,7 +29,7 @@ type Generated struct {
 }
 
 // Kinds lists the kinds of trace that Generate makes.
-func Kinds() []string { return []string{"zipf", "scan", "loop", "mixed"} }
+func Kinds() []string { return []string{"zipf", "scan", "loop", "mixed", "shift"} }
 
 // maxGenerated bounds the pages of a trace: zipf has a table of them.
 const maxGenerated = 1 << 26
@@ -54,7 +56,7 @@ func Generate(g Generated) (*Trace, error) {
 	}
 	r := rand.New(rand.NewPCG(g.Seed, 0x66696c656d6170))
 	next := map[string]func(*Generated, *rand.Rand) func() uint64{
-		"zipf": newZipf, "scan": newScan, "loop": newLoop, "mixed": newMixed,
+		"zipf": newZipf, "scan": newScan, "loop": newLoop, "mixed": newMixed, "shift": newShift,
 	}[g.Kind](&g, r)
 	t := &Trace{}
 	for range g.Accesses {
@@ -77,19 +79,36 @@ func cycle(pages int) func() uint64 {
 	}
 }
 
-// newZipf draws from the cumulated distribution, which works for every skew (the
-// standard library's generator needs more than 1).
 func newZipf(g *Generated, r *rand.Rand) func() uint64 {
+	rank, order := newRanks(g, r), r.Perm(g.Pages)
+	return func() uint64 { return uint64(order[rank()]) }
+}
+
+// newShift is zipf with another order of the pages for each tenth of the trace.
+func newShift(g *Generated, r *rand.Rand) func() uint64 {
+	rank, order := newRanks(g, r), r.Perm(g.Pages)
+	done := 0
+	return func() uint64 {
+		if done++; done%(g.Accesses/10+1) == 0 {
+			order = r.Perm(g.Pages)
+		}
+		return uint64(order[rank()])
+	}
+}
+
+// newRanks draws how hot a page is, 0 the hottest, from the cumulated
+// distribution, which works for every skew (the standard library's generator
+// needs more than 1).
+func newRanks(g *Generated, r *rand.Rand) func() int {
 	sum := make([]float64, g.Pages)
 	total := 0.0
 	for k := range sum {
 		total += math.Pow(float64(k+1), -g.Skew)
 		sum[k] = total
 	}
-	order := r.Perm(g.Pages)
-	return func() uint64 {
+	return func() int {
 		at, _ := slices.BinarySearch(sum, r.Float64()*total)
-		return uint64(order[min(at, g.Pages-1)])
+		return min(at, g.Pages-1)
 	}
 }
 

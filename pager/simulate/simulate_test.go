@@ -290,6 +290,24 @@ func TestGenerate(t *testing.T) {
 	if pages := generate("loop", 0); pages[99] != 99 || pages[100] != 0 {
 		t.Errorf("loop: %v …", pages[:5])
 	}
+	shift := generate("shift", 1)
+	hottest := func(pages []uint64) uint64 {
+		counts := make([]int, 1000)
+		for _, p := range pages {
+			counts[p]++
+		}
+		return uint64(slices.Index(counts, slices.Max(counts)))
+	}
+	if first, later := hottest(shift[:1000]), hottest(shift[1000:2000]); first != later {
+		t.Errorf("shift: the hottest page is %d and then %d, within a tenth", first, later)
+	}
+	seen := map[uint64]bool{}
+	for i := range 10 {
+		seen[hottest(shift[i*2000:][:2000])] = true
+	}
+	if len(seen) < 8 {
+		t.Errorf("shift: %d pages are the hottest of the ten tenths", len(seen))
+	}
 	mixed := generate("mixed", 0.9)
 	inOrder := 0
 	for i := 1; i < len(mixed); i++ {
