@@ -93,6 +93,6 @@ and says which is faster here and why.`,
 		RunE: func(c *cobra.Command, args []string) error { return c.Help() },
 		Args: cobra.NoArgs,
 	}
-	root.AddCommand(newCompare(), newPages(), newWarm(), newEvict(), newLock(), newSave(), newRestore(), newTrace(), newSimulate(), newVersion(), newMan())
+	root.AddCommand(newCompare(), newPages(), newWarm(), newEvict(), newLock(), newSave(), newRestore(), newDoctor(), newTrace(), newSimulate(), newVersion(), newMan())
 	return root
 }
