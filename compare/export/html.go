@@ -132,5 +132,8 @@ func familyClass(r compare.Result) string {
 	if isMapping(r) {
 		return "mapping"
 	}
+	if isPager(r) {
+		return "neither"
+	}
 	return "readwrite"
 }

@@ -41,6 +41,8 @@ func isBaseline(r compare.Result) bool { return r.Contender == compare.NameReadW
 
 func isMapping(r compare.Result) bool { return r.Family == compare.FamilyMapping }
 
+func isPager(r compare.Result) bool { return r.Family == compare.FamilyPager }
+
 // find returns the sound result of a contender, or nil.
 func find(results []compare.Result, contender string) *compare.Result {
 	for i := range results {

@@ -78,6 +78,9 @@ func nameCell(r compare.Result) cell {
 	if isMapping(r) {
 		return cell{"● " + plain(r.Contender), mapping}
 	}
+	if isPager(r) {
+		return cell{"◇ " + plain(r.Contender), normal}
+	}
 	return cell{"○ " + plain(r.Contender), readWrite}
 }
 

@@ -1,6 +1,7 @@
 package export
 
 import (
+	"slices"
 	"strings"
 
 	"github.com/filemap-go/filemap/compare"
@@ -13,6 +14,9 @@ func (t *text) legend() {
 		marks = t.paint(mapping, "●") + t.paint(faint, " kept  ") + t.paint(mapping, "◇") + t.paint(faint, " each time")
 	}
 	t.out.WriteString(marks + t.paint(faint, " · speed: times as fast as read/write · ~ may be chance") + "\n")
+	if !isSweep(t.report) && slices.ContainsFunc(t.report.Results, isPager) {
+		t.out.WriteString("◇" + t.paint(faint, " pager: mapped in user space") + "\n")
+	}
 }
 
 // footnotes explain each "?".
