@@ -212,7 +212,9 @@ func (p *tracepoints) evicted(t *tracepoint, at int64) {
 // issued begins a request to the device that is about one of the files; those of
 // the file system's own bookkeeping are left out.
 func (p *tracepoints) issued(t *tracepoint, at int64) {
-	p.decided, p.adding = none, none // what was decided is on its way
+	if t.thread() == p.thread {
+		p.decided, p.adding = none, none // what was decided is on its way
+	}
 	rwbs := t.text("rwbs")
 	name := event.DeviceRead
 	switch {
