@@ -129,7 +129,7 @@ func newTracing(o *Options, file File) (*tracing, error) {
 }
 
 func (t *tracing) run(ctx context.Context) (*Document, error) {
-	if err := t.plan(); err != nil {
+	if err := t.plan(ctx); err != nil {
 		return nil, err
 	}
 	if err := t.startChild(ctx, &t.job, sys.DieWithParent); err != nil {
@@ -232,7 +232,7 @@ func (t *tracing) describe() {
 }
 
 // plan decides on the steps and makes what they need.
-func (t *tracing) plan() error {
+func (t *tracing) plan(ctx context.Context) error {
 	o, page := t.o, int64(sys.PageSize)
 	touches := o.Touches
 	if touches == 0 {
@@ -273,7 +273,7 @@ func (t *tracing) plan() error {
 	}
 	add(step{Op: opUnmap, Phase: "unmap"})
 	if write && !o.Private && !o.InPlace {
-		if err := t.scratch(offsets); err != nil {
+		if err := t.scratch(ctx, offsets); err != nil {
 			t.miss("the write part: %v; --no-write leaves it out, --write stores to FILE itself", err)
 			return nil
 		}
@@ -315,7 +315,7 @@ func (t *tracing) evict(i int) error {
 // scratch makes a file of FILE's size beside it, in which only the pages that will
 // be touched have blocks. FILE itself is not read
 // for it, so that it stays as cold as it was.
-func (t *tracing) scratch(offsets []int64) error {
+func (t *tracing) scratch(ctx context.Context, offsets []int64) error {
 	dir := t.o.Dir
 	if dir == "" {
 		dir = filepath.Dir(t.files[0].Path)
@@ -337,6 +337,9 @@ func (t *tracing) scratch(offsets []int64) error {
 		content[i] = byte(i)
 	}
 	for _, off := range offsets {
+		if err := ctx.Err(); err != nil {
+			return err
+		}
 		n := min(int64(len(content)), t.files[0].SizeBytes-off)
 		if _, err := f.WriteAt(content[:n], off); err != nil {
 			return err

@@ -48,7 +48,7 @@ func TestParseFormat(t *testing.T) {
 // kernel wrote: 31 folios added by one read of a byte, and 4 decisions.
 func TestInstanceOfFixture(t *testing.T) {
 	if !littleEndian {
-		t.Skip("the page was written on a little-endian machine")
+		t.Skip("needs a little-endian machine, on which the page was written")
 	}
 	root := t.TempDir()
 	dir := filepath.Join(root, "instances", "mine")

@@ -9,13 +9,13 @@ let language = (navigator.language || "en").startsWith("zh") ? "zh" : "en";
 let at = 0, playing = 0, axis = "time";
 
 const ui = {
-  en: { space: "address space", table: "page table (MMU)", memory: "memory", disk: "disk", file: "the file", copy: "a file of its own",
+  en: { space: "address space", table: "page table (MMU)", memory: "memory", disk: "disk", file: "the file", anonymous: "no file", copy: "a file of its own",
     swap: "swap", nothing: "nothing mapped", page: "page", frame: "frame", absent: "not present", slot: "swap slot", ro: "read", rw: "read, write",
     mapped: "mapped", cached: "cached", dirty: "dirty", priv: "private", swapped: "in swap", pages: "pages", cell: n => n > 1 ? `a cell is ${n} pages` : "a cell is a page",
     from: (a, b) => `pages ${a} to ${b}`, of: "of", event: "event", offset: "offset", length: "length", address: "address", took: "took", own: "own time",
     phase: "phase", seen: "known by", thread: "thread", kind: { minor: "minor", major: "major", slept: "counted as minor, and slept" }, store: "store", load: "load",
     readCall: "read()", mapping: "mapping", buffer: "buffer", program: "program", cache: "page cache", copy1: "1 copy, by the device", copy2: "2 copy, by the processor", same: "the same frames", folios: "folios", play: "play", pause: "pause", where: "by", advice: "advice", none: "no event" },
-  zh: { space: "进程地址空间", table: "页表（MMU）", memory: "物理内存", disk: "硬盘", file: "文件", copy: "另建的文件",
+  zh: { space: "进程地址空间", table: "页表（MMU）", memory: "物理内存", disk: "硬盘", file: "文件", anonymous: "没有文件", copy: "另建的文件",
     swap: "交换区", nothing: "没有映射", page: "页", frame: "页框", absent: "不存在", slot: "交换槽位", ro: "只读", rw: "可读写",
     mapped: "已映射", cached: "已缓存", dirty: "脏", priv: "私有", swapped: "在交换区", pages: "页", cell: n => n > 1 ? `每格 ${n} 页` : "每格一页",
     from: (a, b) => `第 ${a} 到 ${b} 页`, of: "/", event: "事件", offset: "偏移", length: "长度", address: "地址", took: "耗时", own: "自身耗时",
@@ -54,8 +54,8 @@ for (const p of plans) {
 }
 const inWindow = (f, a, b) => { const p = plans[f]; return [Math.max(a, p.low) - p.low, Math.min(b, p.high) - p.low]; };
 const CACHED = 1, FILLING = 2, DIRTY = 4, MAPPED = 8, WRITABLE = 16, PRIVATE = 32, SWAPPED = 64;
-const blank = () => ({ file: 0, region: null, pages: plans.map(p => new Uint8Array(p.high - p.low)), frames: new Map(), slots: new Map(), snapshot: 0 });
-const clone = s => ({ ...s, pages: s.pages.map(p => p.slice()), frames: new Map(s.frames), slots: new Map(s.slots) });
+const blank = () => ({ file: 0, region: null, pages: plans.map(p => new Uint8Array(p.high - p.low)), frames: new Map(), slots: new Map(), snapshot: 0, pending: [] });
+const clone = s => ({ ...s, pages: s.pages.map(p => p.slice()), frames: new Map(s.frames), slots: new Map(s.slots), pending: s.pending.slice() });
 const change = (s, f, a, b, on, off) => {
   if (!s.pages[f]) return;
   const [x, y] = inWindow(f, a, b), p = s.pages[f];
@@ -80,15 +80,16 @@ function settle(s, e) { // what was seen of all pages at a moment corrects what 
 }
 function apply(s, e) {
   settle(s, e);
+  s.pending = s.pending.filter(r => r.end > e.start_ns || (change(s, r.f, r.a, r.b, CACHED, FILLING), false)); // requests that are done by now
   if (role(e.file) === "swap") return;
   const f = e.file, [a, b] = e.offset >= 0 ? rangeOf(e) : [0, 0];
   const region = s.region;
   switch (e.name) {
-    case "map": s.file = f; s.region = { ...(regionAt(e) || {}), address: e.address, private: (regionAt(e) || {}).private, file: f }; change(s, f, 0, Infinity, 0, MAPPED | WRITABLE | PRIVATE | SWAPPED); s.frames.clear(); break;
+    case "map": s.file = f; s.region = { ...(regionAt(e) || {}), address: e.address, private: (regionAt(e) || {}).private, file: f }; if (!trace.command) change(s, f, 0, Infinity, 0, MAPPED | WRITABLE | PRIVATE | SWAPPED); s.frames.clear(); break;
     case "reserve": s.file = f; s.region = { address: e.address, file: f }; break;
     case "unmap": change(s, f, 0, Infinity, 0, MAPPED | WRITABLE | PRIVATE | SWAPPED); if (region && region.file === f) s.region = null; break;
     case "add": change(s, f, a, b, FILLING, 0); break;
-    case "device-read": change(s, f, a, b, CACHED, FILLING); break;
+    case "device-read": change(s, f, a, b, FILLING, 0); s.pending.push({ end: e.start_ns + e.duration_ns, f, a, b }); break;
     case "install": { // a fault's work becomes visible when its translation is there
       const [x, y] = inWindow(f, a, b), p = s.pages[f];
       for (let i = x; i < y; i++) p[i] = p[i] & SWAPPED ? p[i] & ~SWAPPED | MAPPED | PRIVATE : p[i] & PRIVATE ? p[i] | MAPPED : p[i] & ~FILLING | MAPPED | CACHED;
@@ -181,13 +182,14 @@ function grid(g, box, f, s, kind, e) {
 }
 function tableRows(g, box, f, s, e) {
   const p = plans[f], rows = Math.floor(box.h / 24);
-  let focus = e && e.offset >= 0 && e.file === f && !["map", "unmap", "sync"].includes(e.name) ? Math.floor(e.offset / pageBytes) : focusPage;
+  const own = e && e.offset >= 0 && e.file === f && !["map", "unmap", "sync"].includes(e.name) ? Math.floor(e.offset / pageBytes) : -1;
+  let focus = own >= p.low && own < p.high ? own : focusPage;
   focus = Math.min(Math.max(focus, p.low), p.high - 1);
   focusPage = focus;
   const first = Math.max(p.low, Math.min(focus - Math.floor(rows / 3), p.high - rows));
   for (let r = 0; r < rows && first + r < p.high; r++) {
     const n = first + r, v = s.pages[f][n - p.low], y = box.y + r * 24;
-    el(g, "rect", { class: "entry" + (n === focus && e ? " now" : ""), x: box.x, y: y + 1, width: box.w, height: 22, rx: 3 });
+    el(g, "rect", { class: "entry" + (n === own ? " now" : ""), x: box.x, y: y + 1, width: box.w, height: 22, rx: 3 });
     const frame = s.frames.get(n);
     const text = v & SWAPPED ? t().slot + (s.slots.has(n) ? " " + s.slots.get(n) : "") : v & MAPPED ? (frame ? hex(frame) : t().frame) : "– " + (box.w < 180 ? "" : t().absent);
     el(g, "text", { class: "mono", x: box.x + 6, y: y + 16 }, grouped(n));
@@ -218,11 +220,11 @@ function drawMap() {
     if (sub) el(g, "text", { class: "small", x: box.x, y: box.y - 7 }, sub);
     el(g, "rect", { class: "box" + (lights ? " on" : ""), x: box.x - 5, y: box.y - 4, width: box.w + 10, height: box.h + 8, rx: 5 });
   };
-  const region = s.region && s.region.file === f ? s.region : null;
-  titled(b.space, t().space, region ? hex(region.address) : t().nothing, on[1]);
+  const region = s.region && s.region.file === f ? s.region : trace.command ? {} : null; // a program has many at a time
+  titled(b.space, t().space, region ? hex(region.address) || " " : t().nothing, on[1]);
   titled(b.table, t().table, "", on[2]);
   titled(b.memory, t().memory, "", on[3] || on.evict);
-  titled(b.file, role(f) === "copy" ? t().copy : t().file, "", on.back);
+  titled(b.file, role(f) === "copy" ? t().copy : role(f) === "memory" ? t().anonymous : t().file, "", on.back);
   titled(b.swap, t().swap, "", on.in || on.out);
   if (region) grid(g, b.space, f, s, "space", e);
   if (region) tableRows(g, b.table, f, s, e);
