@@ -20,11 +20,11 @@ func mixed() *harness.Comparison {
 	for _, reads := range []int{90, 50} {
 		w := workload{draw: drawUniform, goroutines: 64, readShare: float64(reads) / 100}
 		c.Cases = append(c.Cases, harness.Case{
-			Name: fmt.Sprintf("%d-%d", reads, 100-reads), Unit: "ns/op", Better: harness.Lower, Ops: 10_000,
+			Name: fmt.Sprintf("%d-%d", reads, 100-reads), Unit: "ns/op", Better: harness.Lower, Ops: 4000,
 			Prepare: preparePaged, Timeout: 3 * time.Minute,
 			Contenders: pagedContenders([]*contender.Library{
 				pagerContender, &contender.MmapGoRandom, &contender.MmapGo, &contender.OSFile,
-			}, w, map[*contender.Library]int{&contender.MmapGo: 64}),
+			}, w, map[*contender.Library]int{&contender.MmapGo: 32}),
 		})
 	}
 	return c

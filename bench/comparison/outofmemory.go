@@ -20,14 +20,14 @@ func outofmemory() *harness.Comparison {
 		Name:  "outofmemory",
 		About: "random reads of 4 KiB from 1 GiB with 128 MiB of memory: the pager against kernel mappings, pread, bbolt and the device",
 	}
-	for _, k := range []struct{ goroutines, ops int }{{1, 3000}, {8, 10_000}, {64, 25_000}} {
+	for _, k := range []struct{ goroutines, ops int }{{1, 1000}, {8, 4000}, {64, 8000}} {
 		w := workload{draw: drawUniform, goroutines: k.goroutines}
 		c.Cases = append(c.Cases, harness.Case{
 			Name: fmt.Sprintf("1GiB/%d", k.goroutines), Unit: "ns/op", Better: harness.Lower, Ops: k.ops,
 			Prepare: preparePaged, Timeout: 3 * time.Minute,
 			Contenders: append(pagedContenders([]*contender.Library{
 				pagerContender, &contender.MmapGoRandom, &contender.MmapGo, &contender.ExpMmap, &contender.OSFile, &contender.Bbolt,
-			}, w, map[*contender.Library]int{&contender.MmapGo: 64, &contender.ExpMmap: 64}),
+			}, w, map[*contender.Library]int{&contender.MmapGo: 32, &contender.ExpMmap: 32}),
 				fioContender(fioJob{pattern: "randread", block: readBytes, depth: min(k.goroutines, 32)})),
 		})
 	}

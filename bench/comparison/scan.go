@@ -18,7 +18,7 @@ func scan() *harness.Comparison {
 		Name:  "scan",
 		About: "reads in order, 64 KiB at a time, from 1 GiB with 128 MiB of memory: readahead",
 		Cases: []harness.Case{{
-			Name: "1GiB", Unit: "ns/64KiB", Better: harness.Lower, Ops: 4096,
+			Name: "1GiB", Unit: "ns/64KiB", Better: harness.Lower, Ops: 2048,
 			Prepare: preparePaged, Timeout: 3 * time.Minute,
 			Contenders: append(pagedContenders([]*contender.Library{
 				pagerContender, &contender.MmapGo, &contender.ExpMmap, &contender.OSFile,

@@ -27,9 +27,9 @@ func zipf() *harness.Comparison {
 		libraries = append(libraries, contender.Pager("pager, "+policy, pagedBudget, policy))
 	}
 	libraries = append(libraries, &contender.MmapGoRandom, &contender.MmapGo, &contender.OSFile)
-	slow := map[*contender.Library]int{&contender.MmapGo: 256}
+	slow := map[*contender.Library]int{&contender.MmapGo: 64}
 	time := harness.Case{
-		Name: "time", Unit: "ns/op", Better: harness.Lower, Ops: 50_000,
+		Name: "time", Unit: "ns/op", Better: harness.Lower, Ops: 16_000,
 		Prepare: preparePaged, Timeout: 3 * time.Minute, Contenders: pagedContenders(libraries, w, slow),
 	}
 	misses := time
