@@ -7,9 +7,11 @@ import (
 	"errors"
 	"io"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"sync"
 	"testing"
+	"unsafe"
 
 	"github.com/filemap-go/filemap/internal/sys"
 	"github.com/filemap-go/filemap/pager/store"
@@ -215,4 +217,54 @@ func BenchmarkPin(b *testing.B) {
 			}
 		})
 	})
+}
+
+// A real file whose last page is short is read and written to its last byte, and
+// stays as long as it was, whatever the size of a page.
+func TestFileOfOddSize(t *testing.T) {
+	for _, pageBytes := range []int{sys.PageSize, 4 * sys.PageSize} {
+		for _, odd := range []int{1, 511, 512, sys.PageSize - 1} {
+			path := filepath.Join(t.TempDir(), "file")
+			want := patterned(37)[:36*sys.PageSize+odd]
+			if err := os.WriteFile(path, want, 0o600); err != nil {
+				t.Fatal(err)
+			}
+			s, err := store.Open(path, store.Options{Write: true})
+			if err != nil {
+				t.Fatal(err)
+			}
+			p := newPager(t, 16, func(c *Config) { c.PageBytes = pageBytes })
+			m := mapStore(t, p, s, Options{Mode: Shared})
+			got := make([]byte, len(want)+10)
+			if n, err := m.ReadAt(got, 0); n != len(want) || err != io.EOF || !bytes.Equal(got[:n], want) {
+				t.Fatalf("read %d of %d, %v", n, len(want), err)
+			}
+			for _, at := range []int{len(want) - 1, 36*sys.PageSize - 1, 5} {
+				want[at] ^= 0xff
+				if _, err := m.WriteAt(want[at:at+1], int64(at)); err != nil {
+					t.Fatal(err)
+				}
+			}
+			if err := m.Sync(ctx); err != nil {
+				t.Fatal(err)
+			}
+			if err := errors.Join(p.Close(), s.Close()); err != nil {
+				t.Fatal(err)
+			}
+			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, want) {
+				t.Errorf("pages of %d, %d bytes in the last: the file has %d bytes, %v", pageBytes, odd, len(got), err)
+			}
+		}
+	}
+}
+
+// The page table is 8 bytes a page, and at most 1 % of that beside it.
+func TestTableSize(t *testing.T) {
+	p := newPager(t, 4, nil)
+	const pages = 1 << 20
+	m := mapStore(t, p, zeros{pages * int64(sys.PageSize)}, Options{})
+	table := int(unsafe.Sizeof(m.table[0])) * len(m.table)
+	if beside := 8 * len(m.chunks); table != 8*pages || beside*100 > table {
+		t.Errorf("%d bytes of table and %d beside it for %d pages", table, beside, pages)
+	}
 }
