@@ -39,6 +39,7 @@ func (h *handle) counts(ctx context.Context, f *File, q *Query) error {
 	if q.Who {
 		f.nameCgroups(cmp.Or(q.Cgroup, "/sys/fs/cgroup"))
 		h.countOpen(f, proc)
+		f.Who.addSeen(q.Seen)
 	}
 	if q.Process == 0 {
 		return nil

@@ -13,6 +13,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"sync"
 
 	"github.com/filemap-go/filemap/internal/sys"
 )
@@ -27,12 +28,15 @@ type Mapping struct {
 	file        sys.DeviceInode
 }
 
-// Processes is who maps which file, as /proc tells this user.
+// Processes is who maps which file, as /proc tells this user. Several goroutines can
+// use it. The zero Processes knows of nobody.
 type Processes struct {
 	Hidden int // processes whose mappings this user may not see
 	proc   string
 	maps   map[sys.DeviceInode][]Mapping
-	named  map[sys.DeviceInode]bool // by device alone: /proc/PID/maps names its files as stat(2) does
+
+	mu    sync.Mutex
+	named map[sys.DeviceInode]bool // by device alone: /proc/PID/maps names its files as stat(2) does
 }
 
 const defaultProc = "/proc"
@@ -46,7 +50,7 @@ func ScanProcesses(ctx context.Context, proc string) (*Processes, error) {
 	if err != nil {
 		return nil, &Error{Op: "scan", Path: proc, Err: err}
 	}
-	p := &Processes{proc: proc, maps: map[sys.DeviceInode][]Mapping{}, named: map[sys.DeviceInode]bool{}}
+	p := &Processes{proc: proc, maps: map[sys.DeviceInode][]Mapping{}}
 	for _, e := range entries {
 		if err := ctx.Err(); err != nil {
 			return nil, &Error{Op: "scan", Path: proc, Err: err}
@@ -145,6 +149,8 @@ func (p *Processes) name(h *handle) (sys.DeviceInode, error) {
 		return name, err
 	}
 	device := sys.DeviceInode{Major: name.Major, Minor: name.Minor}
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.named[device] {
 		return name, nil
 	}
@@ -164,6 +170,9 @@ func (p *Processes) name(h *handle) (sys.DeviceInode, error) {
 	}
 	for _, m := range maps {
 		if m.Begin == uint64(region.Addr()) {
+			if p.named == nil {
+				p.named = map[sys.DeviceInode]bool{}
+			}
 			p.named[device] = m.file == name
 			return m.file, nil
 		}

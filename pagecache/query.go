@@ -52,6 +52,7 @@ type Query struct {
 	Frames  bool       // look at the frames of memory, which takes root
 	Process int        // what this process maps of the file
 	Who     bool       // who maps it, has it open and is charged for it; with Mapped
+	Seen    *Seen      // who read it while it was watched: see [WatchReaders]; with Who
 	Proc    string     // where procfs is; "" for /proc
 	Cgroup  string     // where cgroups are; "" for /sys/fs/cgroup
 }

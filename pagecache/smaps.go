@@ -11,8 +11,6 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
-
-	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // ProcessView is what one process maps of a file.
@@ -57,7 +55,7 @@ func (h *handle) viewOf(ctx context.Context, proc string, pid int) (*ProcessView
 	if err != nil {
 		return v.refused(err)
 	}
-	p := &Processes{proc: proc, named: map[sys.DeviceInode]bool{}}
+	p := &Processes{proc: proc}
 	name, err := p.name(h)
 	if err != nil {
 		return v.refused(err)

@@ -158,7 +158,7 @@ func (w *warming) missing(ctx context.Context, s span) (gaps []span, holes int64
 
 // appendSpan joins what overlaps: two extents of a file can share a page.
 func appendSpan(all []span, next span) []span {
-	if last := len(all) - 1; last >= 0 && next.begin <= all[last].end {
+	if last := len(all) - 1; last >= 0 && next.begin >= all[last].begin && next.begin <= all[last].end {
 		all[last].end = max(all[last].end, next.end)
 		return all
 	}

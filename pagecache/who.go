@@ -29,6 +29,7 @@ type Who struct {
 	Holders         []Holder          `json:"holders"`
 	Charged         []Charge          `json:"charged"` // the cgroups that pay for the pages in memory
 	HiddenProcesses int               `json:"hidden_processes"`
+	LostEvents      int64             `json:"lost_events"` // of watching
 	Unknown         map[string]string `json:"unknown,omitempty"`
 }
 
@@ -38,7 +39,8 @@ type Holder struct {
 	PID         int    `json:"pid"`
 	Command     string `json:"command"`
 	MappedPages int64  `json:"mapped_pages"`
-	SeenPages   int64  `json:"seen_pages"` // added to the page cache, found there or faulted in while watched
+	SeenPages   int64  `json:"seen_pages"`   // asked for by reads and faults while watched
+	LoadedPages int64  `json:"loaded_pages"` // brought into memory while watched, by readahead too
 }
 
 // Charge is a memory cgroup, which is the one of the process that brought a page
@@ -95,6 +97,16 @@ func (w *Who) unknown(field, reason string) {
 		w.Unknown = map[string]string{}
 	}
 	w.Unknown[field] = reason
+}
+
+// addSeen adds those who were seen reading.
+func (w *Who) addSeen(s *Seen) {
+	if s == nil {
+		return
+	}
+	w.Holders = append(w.Holders, s.Readers...)
+	w.LostEvents = s.LostEvents
+	w.sort()
 }
 
 // countOpen adds the processes that have the file open and do not map it.

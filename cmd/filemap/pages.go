@@ -116,6 +116,8 @@ func (f *pagesFlags) check(c *cobra.Command) error {
 		return fmt.Errorf("--pid %d is no process", f.pid)
 	case f.seen < 0 || c.Flags().Changed("for") && (f.seen == 0 || !f.who):
 		return errors.New("--for is how long --who watches, such as 10s")
+	case f.seen > 0 && (len(f.paths) != 1 || f.watch):
+		return errors.New("--for watches one FILE, and not with --watch")
 	case f.interval < 10*time.Millisecond:
 		return fmt.Errorf("--interval %v will not do: 10ms or more", f.interval)
 	case f.count < 0:
@@ -291,8 +293,7 @@ func runPages(c *cobra.Command, f *pagesFlags) error {
 	if err != nil {
 		return err
 	}
-	stop, err := f.watchReaders(ctx, r)
-	if err != nil {
+	if err := f.watchReaders(ctx, r); err != nil {
 		return err
 	}
 	counter := newCounter(c.ErrOrStderr(), f.quiet)
@@ -305,14 +306,21 @@ func runPages(c *cobra.Command, f *pagesFlags) error {
 		err = r.run(ctx)
 		counter.end()
 		if err == nil {
-			err = r.printText(ctx, out, textOptions(out), stop)
+			err = r.printText(ctx, out, textOptions(out))
 		}
 	}
 	return errors.Join(err, r.outcome())
 }
 
 // watchReaders is what --for adds.
-func (f *pagesFlags) watchReaders(context.Context, *pagesRun) (func(), error) { return nil, nil }
+func (f *pagesFlags) watchReaders(ctx context.Context, r *pagesRun) error {
+	if f.seen == 0 {
+		return nil
+	}
+	seen, err := pagecache.WatchReaders(ctx, f.paths[0], f.seen)
+	r.query.Seen = seen
+	return err
+}
 
 // printJSON writes the document as it grows, so that it need not fit into memory.
 func (r *pagesRun) printJSON(ctx context.Context, w io.Writer) error {

@@ -99,7 +99,7 @@ func share(part, all int64) string {
 }
 
 // printText writes what run found.
-func (r *pagesRun) printText(ctx context.Context, w io.Writer, o export.TextOptions, _ func()) error {
+func (r *pagesRun) printText(ctx context.Context, w io.Writer, o export.TextOptions) error {
 	s := newSheet(o)
 	single := r.total.Files == 1 && r.fails == 0
 	if single && !r.flags.quiet {
@@ -334,8 +334,8 @@ func (s *sheet) who(f *pagecache.File) {
 		switch {
 		case h.Grade == pagecache.GradeMapped:
 			detail = fmt.Sprintf("  %s pages", grouped(h.MappedPages))
-		case h.SeenPages > 0:
-			detail = fmt.Sprintf("  %s pages", grouped(h.SeenPages))
+		case h.Grade == pagecache.GradeSeen:
+			detail = fmt.Sprintf("  asked for %s pages, %s loaded", grouped(h.SeenPages), grouped(h.LoadedPages))
 		}
 		s.line("  %-27s %7d %s%s", h.Grade, h.PID, visible(h.Command), detail)
 	}
@@ -351,6 +351,9 @@ func (s *sheet) who(f *pagecache.File) {
 	}
 	if w.HiddenProcesses > 0 {
 		s.line("  %s", s.paint(inkGone, fmt.Sprintf("unknown (needs root): %d of the processes may not be looked into", w.HiddenProcesses)))
+	}
+	if w.LostEvents > 0 {
+		s.line("  %s", s.paint(inkGone, fmt.Sprintf("%s events were lost: others may have read it as well", grouped(w.LostEvents))))
 	}
 	for _, what := range []string{"charged", "open", "seen"} {
 		if reason := w.Unknown[what]; reason != "" {

@@ -71,7 +71,7 @@ func (f *pagesFlags) show(ctx context.Context, w io.Writer, r *pagesRun, screen 
 		_, rows := screen.size()
 		r.listed = r.listed[:min(len(r.listed), max(rows-12, 1))]
 	}
-	if err := r.printText(ctx, &picture, options, nil); err != nil {
+	if err := r.printText(ctx, &picture, options); err != nil {
 		return err
 	}
 	for _, failure := range r.failed {
