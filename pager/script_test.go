@@ -1,9 +1,7 @@
 package pager
 
 import (
-	"context"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"path/filepath"
 	"strings"
@@ -98,12 +96,7 @@ func (s *script) run(d *datadriven.TestData) string {
 		})
 	case "pin": // 0 1
 		return s.each(d, func(page int) string {
-			short, cancel := context.WithCancel(ctx)
-			cancel() // a full pager has no one else to wait for
-			pin, err := s.m.Pin(short, int64(page*sys.PageSize), 8)
-			if err != nil && errors.Is(err, context.Canceled) {
-				pin, err = s.m.Pin(ctx, int64(page*sys.PageSize), 8)
-			}
+			pin, err := s.m.Pin(ctx, int64(page*sys.PageSize), 8)
 			if err != nil {
 				return s.failure(err)
 			}
