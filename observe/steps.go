@@ -1,3 +1,5 @@
+//go:build linux
+
 package observe
 
 // job is what the child is told to do; the events are made from its answer. Both

@@ -1,3 +1,5 @@
+//go:build linux
+
 package observe
 
 import (
@@ -31,22 +33,6 @@ func (t *timeline) summarize() {
 		t.total.ReadAmplification = &ratio
 	}
 	s.Advice = adviceFor(t.doc)
-}
-
-func stagesOf(events []event.Event) []Stage {
-	stages := make([]Stage, event.StageReclaim)
-	for i := range stages {
-		stages[i].Stage = i + 1
-	}
-	for i := range events {
-		e := &events[i]
-		if e.Stage < event.StageMap || e.Stage > event.StageReclaim {
-			continue
-		}
-		stages[e.Stage-1].Events++
-		stages[e.Stage-1].TimeNS += e.SelfNS
-	}
-	return stages
 }
 
 // adviceFor says what would make this access cheaper.

@@ -2,12 +2,5 @@
 
 package observe
 
-import "io/fs"
-
-func ownedByMe(fs.FileInfo) bool { return true }
-
-func unmount(dir string) error { return unsupported("unmounting " + dir) }
-
-func swapOff(path string) error { return unsupported("swap at " + path) }
-
-func removeGroup(dir string) error { return unsupported("the control group " + dir) }
+// CleanUp finds nothing: where nothing can be traced, no trace leaves anything.
+func CleanUp() ([]string, error) { return nil, nil }

@@ -1,0 +1,20 @@
+package observe
+
+import "github.com/filemap-go/filemap/observe/event"
+
+// stagesOf adds up what each of the four processes took.
+func stagesOf(events []event.Event) []Stage {
+	stages := make([]Stage, event.StageReclaim)
+	for i := range stages {
+		stages[i].Stage = i + 1
+	}
+	for i := range events {
+		e := &events[i]
+		if e.Stage < event.StageMap || e.Stage > event.StageReclaim {
+			continue
+		}
+		stages[e.Stage-1].Events++
+		stages[e.Stage-1].TimeNS += e.SelfNS
+	}
+	return stages
+}
