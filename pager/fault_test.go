@@ -468,8 +468,7 @@ func TestMemoryStaysInBudget(t *testing.T) {
 			most = max(most, now-before)
 		}
 	}
-	const heap = 16 << 20 // the Go heap, which is not measured here
-	if bound := p.Budget() + p.Overhead() + heap; most > bound {
+	if bound := p.Budget() + p.Overhead() + runtimeBytes; most > bound {
 		t.Errorf("%d bytes more than before, and %d are allowed", most, bound)
 	}
 	if most < p.Budget()/2 {
