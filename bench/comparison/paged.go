@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math/rand/v2"
 	"path/filepath"
+	"strings"
 	"sync"
 	"time"
 
@@ -76,7 +77,7 @@ func newPaged(l *contender.Library, dir string, w workload, isSlow bool) (t *har
 	p := &paged{workload: w, library: l, path: pagedIn(dir), random: rand.New(rand.NewPCG(1, uint64(time.Now().UnixNano())))}
 	p.again = isSlow && w.readShare == 0
 	if l.Role != harness.Ours && l != &contender.Bbolt && !p.again {
-		p.path += "-of-" + l.Name
+		p.path += "-of-" + strings.ReplaceAll(l.Name, "/", "-")
 		if err := makeFile(p.path, readBytes<<pagedBits, pattern(0)); err != nil {
 			return nil, err
 		}
