@@ -68,7 +68,7 @@ func Warm(ctx context.Context, path string, o WarmOptions) (*Result, error) {
 		return nil, err
 	}
 	defer h.Close()
-	w := &warming{handle: h, options: o, began: time.Now(), buffer: make([]byte, warmBytes)}
+	w := &warming{handle: h, options: o, began: time.Now()}
 	r, err := w.run(ctx)
 	if err != nil {
 		return r, h.fail("warm", 0, 0, err)
@@ -115,6 +115,7 @@ func (w *warming) run(ctx context.Context) (*Result, error) {
 	for _, s := range missing {
 		w.total += s.clip(w.size).Length
 	}
+	w.buffer = make([]byte, min(w.total, warmBytes)) // most files of a tree are small, or in memory
 	for _, s := range missing {
 		if err = w.read(ctx, s); err != nil {
 			break
