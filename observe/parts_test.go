@@ -105,10 +105,12 @@ func TestNestAndSelfTimes(t *testing.T) {
 		of(25, 500, true),  // 5, in 4, beside it
 		of(60, 0, false),   // 6, at the end of 2
 		of(100, 20, false), // 7, after 1
+		of(110, 90, false), // 8, in 7, and longer
+		of(120, 30, false), // 9, after 7
 	}
 	nest(spans)
-	wantWithin := []int{0, 1, 2, 2, 4, 2, 0}
-	wantSelf := []int64{50, 20, 0, 30, 0, 0, 20}
+	wantWithin := []int{0, 1, 2, 2, 4, 2, 0, 7, 0}
+	wantSelf := []int64{50, 20, 0, 30, 0, 0, 10, 10, 30}
 	for i := range spans {
 		if spans[i].ID != i+1 || spans[i].Within != wantWithin[i] || spans[i].SelfNS != wantSelf[i] {
 			t.Errorf("%d is within %d with %d, expected %d with %d", spans[i].ID, spans[i].Within, spans[i].SelfNS, wantWithin[i], wantSelf[i])

@@ -57,13 +57,24 @@ type stepResult struct {
 	Start, End   int64
 	Base         uint64 `json:",omitempty"`
 	Length       int64  `json:",omitempty"`
-	Recording    int64  // of the time from Start to End, what looking took
 	Minor, Major int64
 	Touches      []touch `json:",omitempty"`
 	Pages        []Run   `json:",omitempty"`
 	Cut          bool    `json:",omitempty"`
 	Counts       *Counts `json:",omitempty"`
 	SnapshotAt   int64   `json:",omitempty"`
+}
+
+// took is how long a step took without what the recorder did between its touches.
+func (r *stepResult) took() int64 {
+	if len(r.Touches) == 0 {
+		return r.End - r.Start
+	}
+	var sum int64
+	for i := range r.Touches {
+		sum += r.Touches[i].E - r.Touches[i].S
+	}
+	return sum
 }
 
 // touch is one load or store.

@@ -102,7 +102,7 @@ func (t *timeline) step(s *step, r *stepResult) {
 	if r.Counts != nil {
 		t.snapshot(s, r)
 	}
-	t.doc.Summary.WallNS += r.End - r.Start - r.Recording
+	t.doc.Summary.WallNS += r.took()
 }
 
 // own adds an event of a step itself.
@@ -181,23 +181,33 @@ func (t *timeline) faultsOf(s *step, off int64, touch *touch) []event.Event {
 		return []event.Event{t.fault(s, touch, &f, "getrusage")}
 	}
 	var found []event.Event
-	for ; t.next < len(t.faults) && t.faults[t.next].start <= touch.E; t.next++ {
-		f := &t.faults[t.next]
-		if f.start < touch.S {
+	for ; t.next < len(t.faults) && t.faults[t.next].start <= touch.E+clockSlack; t.next++ {
+		f := t.faults[t.next]
+		mine := f.address&^uint64(t.page-1) == (t.region.Address+uint64(off))&^uint64(t.page-1)
+		switch {
+		case !mine && f.start > touch.E:
+			return found
+		case !mine && f.start < touch.S:
 			if f.start >= t.at.Start {
-				t.add(t.fault(s, nil, f, "perf"), true) // the recorder's own, between touches
+				t.add(t.fault(s, nil, &f, "perf"), true) // the recorder's own, between touches
 			}
 			continue
 		}
-		found = append(found, t.fault(s, touch, f, "perf"))
+		f.start = min(max(f.start, touch.S), touch.E)
+		f.end = min(max(f.end, f.start), touch.E)
+		found = append(found, t.fault(s, touch, &f, "perf"))
 		for _, w := range f.waits {
-			e := t.event(event.Wait, w.start, w.end, off)
+			e := t.event(event.Wait, max(w.start, f.start), min(w.end, f.end), off)
 			e.Phase, e.Seen, e.Length, e.Thread = s.Phase, "perf", t.page, t.thread
 			found = append(found, e)
 		}
 	}
 	return found
 }
+
+// clockSlack is by how much the child's clock and the kernel's may differ: the
+// child compares them once, which takes as long as a system call.
+const clockSlack = 20_000 // ns
 
 // fault makes the event of one, and counts it. Without a touch it is the
 // recorder's own.
@@ -335,12 +345,13 @@ func nest(spans []span) {
 		if s.async || s.DurationNS == 0 {
 			continue
 		}
-		s.SelfNS = s.DurationNS
-		if len(open) > 0 {
+		if len(open) > 0 { // what a thread does within something ends with it
 			parent := &spans[open[len(open)-1]]
-			s.SelfNS = min(s.DurationNS, endOf(parent)-s.StartNS)
-			s.SelfNS = min(s.SelfNS, max(parent.SelfNS, 0))
+			s.DurationNS = min(s.DurationNS, endOf(parent)-s.StartNS)
+			s.SelfNS = min(s.DurationNS, parent.SelfNS)
 			parent.SelfNS -= s.SelfNS
+		} else {
+			s.SelfNS = s.DurationNS
 		}
 		open = append(open, i)
 	}
