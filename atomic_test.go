@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"testing"
 
@@ -67,7 +68,8 @@ func TestCommit(t *testing.T) {
 func TestAtomicIsForOneWriter(t *testing.T) {
 	path := writeFile(t, pattern(10_000))
 	link := filepath.Join(t.TempDir(), "link")
-	if err := os.Symlink(path, link); err != nil {
+	err := os.Symlink(path, link)
+	if _, readErr := os.ReadFile(link); err != nil || readErr != nil { // Wine's cannot be read
 		link = path
 	}
 	m := openAtomic(t, path)
@@ -75,7 +77,7 @@ func TestAtomicIsForOneWriter(t *testing.T) {
 		_, err := filemap.Open(name, filemap.ReadWrite, filemap.Atomic)
 		wantError(t, err, filemap.ErrLocked)
 	}
-	_, err := filemap.Create(path, 100, filemap.Atomic, filemap.Overwrite)
+	_, err = filemap.Create(path, 100, filemap.Atomic, filemap.Overwrite)
 	wantError(t, err, filemap.ErrLocked)
 	if !bytes.Equal(content(t, path), pattern(10_000)) {
 		t.Error("a Create that was refused emptied the file")
@@ -136,6 +138,9 @@ func TestAtomicCreate(t *testing.T) {
 	}
 	if got := content(t, path); !bytes.Equal(got, make([]byte, 100)) {
 		t.Errorf("overwritten: %d bytes, not zero", len(got))
+	}
+	if runtime.GOOS != "linux" {
+		return // a system that has no call for blocks would write them, all of an exabyte
 	}
 	// One that fails leaves nothing behind.
 	other := filepath.Join(dir, "other")
