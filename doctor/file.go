@@ -15,6 +15,7 @@ type File struct {
 	FileSystem  string `json:"file_system"`
 	InMemory    bool   `json:"in_memory"`     // it has no device: tmpfs
 	ReadAheadKB *int64 `json:"read_ahead_kb"` // of its device; null if it has none that tells
+	LargeFolios *bool  `json:"large_folios"`  // its file system has them on this kernel; null if that is not known
 	Sparse      bool   `json:"sparse"`        // it has holes, where a store needs a new block
 	Mappable    bool   `json:"mappable"`
 	MapError    string `json:"map_error"`
@@ -36,6 +37,7 @@ func examineFile(path string, o Options) File {
 	}
 	if s, err := h.FileSystem(); err == nil {
 		f.FileSystem, f.InMemory = s.Name, s.InMemory
+		f.LargeFolios = hasLargeFolios(s.Name, sys.KernelRelease())
 		if kb, err := s.ReadAheadKB(o.Sys); err == nil {
 			f.ReadAheadKB = &kb
 		}

@@ -26,7 +26,7 @@ type Finding struct {
 
 // rules each look at one thing.
 var rules = []func(*Report) []Finding{
-	readAhead, mapCount, overcommit, lockLimit, noSwap, swappiness, dirtyLimits, zoneReclaim, faultAround, cgroupLimit, addressSpace, missing, fileRules,
+	readAhead, mapCount, overcommit, lockLimit, noSwap, swappiness, dirtyLimits, zoneReclaim, faultAround, cgroupLimit, addressSpace, missing, smallFolios, fileRules,
 }
 
 func findings(r *Report) []Finding {

@@ -103,6 +103,9 @@ func (s *sheet) doctorFiles(r *doctor.Report) {
 	for _, f := range r.Files {
 		s.line("")
 		s.line("  %s  %s%s", s.paint(inkStrong, visible(f.Path)), bytesText(f.SizeBytes), onFileSystem(f.FileSystem))
+		if f.LargeFolios != nil {
+			s.line("    folios larger than a page: %v", map[bool]string{true: "yes", false: "no"}[*f.LargeFolios])
+		}
 		if f.ReadAheadKB != nil {
 			s.line("    read_ahead_kb of its device %d", *f.ReadAheadKB)
 		}
