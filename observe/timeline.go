@@ -124,7 +124,11 @@ func (t *timeline) touches(s *step, r *stepResult) {
 		touch := &r.Touches[i]
 		off := s.Offsets[i]
 		t.touched[[2]int64{int64(s.File), off / t.page}] = true
-		faulted := t.faultsOf(s, off, touch)
+		until := r.End // its faults begin before the next touch
+		if i+1 < len(r.Touches) {
+			until = r.Touches[i+1].S
+		}
+		faulted := t.faultsOf(s, off, touch, min(until, touch.E+clockSlack))
 		if frame := entryFrame(touch.A); frame != 0 {
 			t.owners[frame] = append(t.owners[frame], owned{touch.E, off})
 		}
@@ -168,8 +172,8 @@ func (t *timeline) firstByte(s *step, touch *touch, off int64) {
 	t.doc.Summary.FirstByteNS = &ns
 }
 
-// faultsOf returns the faults of one touch.
-func (t *timeline) faultsOf(s *step, off int64, touch *touch) []event.Event {
+// faultsOf returns the faults of one touch, which begin before until.
+func (t *timeline) faultsOf(s *step, off int64, touch *touch, until int64) []event.Event {
 	if !t.byPerf {
 		if touch.Minor+touch.Major == 0 {
 			return nil
@@ -181,7 +185,7 @@ func (t *timeline) faultsOf(s *step, off int64, touch *touch) []event.Event {
 		return []event.Event{t.fault(s, touch, &f, "getrusage")}
 	}
 	var found []event.Event
-	for ; t.next < len(t.faults) && t.faults[t.next].start <= touch.E+clockSlack; t.next++ {
+	for ; t.next < len(t.faults) && t.faults[t.next].start <= until; t.next++ {
 		f := t.faults[t.next]
 		mine := f.address&^uint64(t.page-1) == (t.region.Address+uint64(off))&^uint64(t.page-1)
 		switch {
