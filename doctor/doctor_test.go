@@ -196,8 +196,14 @@ func TestExamineHere(t *testing.T) {
 
 func TestLargeFolios(t *testing.T) {
 	for _, c := range []struct{ fileSystem, release, want string }{
-		{"ext4", "6.18.44-generic", "yes"}, {"ext4", "6.15.0", "no"}, {"xfs", "5.18.1", "yes"}, {"xfs", "5.4.0-1", "no"},
-		{"btrfs", "7.0.0", "yes"}, {"nfs", "6.18.0", "unknown"}, {"ext4", "", "unknown"}, {"ext4", "10.0", "yes"},
+		{"ext4", "6.18.44-generic", "yes"},
+		{"ext4", "6.15.0", "no"},
+		{"xfs", "5.18.1", "yes"},
+		{"xfs", "5.4.0-1", "no"},
+		{"btrfs", "7.0.0", "yes"},
+		{"nfs", "6.18.0", "unknown"},
+		{"ext4", "", "unknown"},
+		{"ext4", "10.0", "yes"},
 	} {
 		got := "unknown"
 		if has := hasLargeFolios(c.fileSystem, c.release); has != nil {
