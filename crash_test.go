@@ -137,6 +137,12 @@ func newGenerations(t *testing.T, dir string) string {
 
 // crashChild writes generations until it is killed.
 func crashChild(kind, path string) error {
+	switch kind {
+	case "synced":
+		return syncedChild(path)
+	case "appended":
+		return appendedChild(path)
+	}
 	options := []filemap.Option{filemap.ReadWrite, filemap.Atomic}
 	if kind == "staged" {
 		options[1] = filemap.Staged
