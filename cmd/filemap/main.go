@@ -86,7 +86,9 @@ func newRoot() *cobra.Command {
 
 Start with "filemap compare": it makes a file of 10 000 integers, adds 1 to each
 by read/write and by mapping in every way that makes sense, checks each result,
-and says which is faster here and why.`,
+and says which is faster here and why. "filemap trace FILE" shows what happens on
+the way from mmap() to the first byte, "filemap pages FILE" which pages are in
+memory, and "filemap doctor" what this machine lets you do.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// A verb must be named: without one the help is what is wanted.

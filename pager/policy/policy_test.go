@@ -3,6 +3,7 @@ package policy_test
 import (
 	"errors"
 	"fmt"
+	"math"
 	"math/rand/v2"
 	"runtime"
 	"strings"
@@ -50,6 +51,12 @@ func TestNames(t *testing.T) {
 	}
 }
 
+// tooMany is more than a policy takes; where an int cannot be that, less than it takes.
+var tooMany = func() int {
+	most := int64(policy.MaxCapacity)
+	return int(most + 1)
+}()
+
 func TestNewErrors(t *testing.T) {
 	for _, c := range []struct {
 		name     string
@@ -59,7 +66,8 @@ func TestNewErrors(t *testing.T) {
 		{"arc", 10, `no policy is called "arc": choose one of clock, fifo`},
 		{"clock", 0, "capacity of 0 pages"},
 		{"clock", -1, "capacity of -1 pages"},
-		{"2q", policy.MaxCapacity + 1, "it must be 1 to"},
+		{"2q", math.MinInt, "it must be 1 to"},
+		{"2q", tooMany, "it must be 1 to"},
 	} {
 		if _, err := policy.New(c.name, c.capacity); err == nil || !strings.Contains(err.Error(), c.says) {
 			t.Errorf("New(%q, %d): %v, want %q", c.name, c.capacity, err, c.says)
