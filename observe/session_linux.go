@@ -313,13 +313,13 @@ func (s *session) hush() error {
 	for _, r := range s.rings {
 		_ = r.Disable()
 	}
-	if s.instance != nil {
-		s.failed = errors.Join(s.failed, s.instance.stop())
-	}
 	if s.stop != nil {
 		close(s.stop)
 		s.done.Wait()
 		s.stop = nil
+	}
+	if s.instance != nil { // only now that nobody else drains it
+		s.failed = errors.Join(s.failed, s.instance.stop())
 	}
 	s.drain()
 	if s.instance != nil {

@@ -5,6 +5,7 @@ package main
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"strconv"
 	"time"
@@ -15,7 +16,7 @@ import (
 )
 
 // pagesCommand checks a document of "filemap pages --json": "pages FILE CACHED"
-// wants so many pages cached of its first file, "pages FILE unknown" null with a
+// wants so many pages cached, or a few less, of its first file, "pages FILE unknown" null with a
 // reason. The fields that others rely on are there, and the ranges add up.
 func pagesCommand(ts *testscript.TestScript, neg bool, args []string) {
 	if neg || len(args) != 2 {
@@ -50,7 +51,9 @@ func pagesCommand(ts *testscript.TestScript, neg bool, args []string) {
 			sum += float64(int64((r["length_bytes"].(float64) + page - 1) / page))
 		}
 	}
-	if f["cached_pages"] != want || sum != want {
+	// The kernel may have taken a few back since they were loaded.
+	least := max(want-1-math.Floor(want/32), 0)
+	if cached := f["cached_pages"].(float64); cached > want || cached < least || sum != cached {
 		ts.Fatalf("cached %v, in ranges %v, expected %v", f["cached_pages"], sum, want)
 	}
 }

@@ -231,7 +231,7 @@ func FuzzRead(f *testing.F) {
 	f.Add([]byte("filemap trace 1\n\x02\x04\x80\x01"))
 	f.Fuzz(func(t *testing.T, in []byte) {
 		if bytes.Contains(in, []byte("-")) && !bytes.HasPrefix(in, []byte("filemap trace 1\n")) {
-			t.Skip("a range may be long")
+			return // a range may be long
 		}
 		trace, err := simulate.Read(bytes.NewReader(in))
 		if err != nil {
