@@ -134,7 +134,7 @@ func (r *running) run(ctx context.Context) (*Document, error) {
 // hearExec waits until the child has become the program, which closes its end of
 // the pipe, or says why it could not.
 func (r *running) hearExec(a *answer) error {
-	err := r.hear(a)
+	err := r.hearOrEnd(a)
 	if errors.Is(err, io.EOF) {
 		return nil
 	}

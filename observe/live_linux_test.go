@@ -51,6 +51,9 @@ func needsPlainStores(t *testing.T) {
 	if runtime.GOARCH != "amd64" {
 		t.Skip("needs amd64, where an atomic store is one access")
 	}
+	if raceDetector {
+		t.Skip("needs a child without the race detector, which has faults of its own")
+	}
 }
 
 func newFile(t *testing.T, size int) string {

@@ -100,7 +100,7 @@ func (s *session) connect() error {
 	return errors.Join(err, hears.Close(), tells.Close())
 }
 
-// hear reads the child's next answer.
+// hear reads the next answer of a child that is not to end before it.
 func (s *session) hear(into any) error {
 	line, err := s.from.ReadBytes('\n')
 	if err != nil {
@@ -109,7 +109,20 @@ func (s *session) hear(into any) error {
 	return json.Unmarshal(line, into)
 }
 
+// hearOrEnd is hear, but that the child's end of the pipe may be closed: io.EOF.
+func (s *session) hearOrEnd(into any) error {
+	line, err := s.from.ReadBytes('\n')
+	if err != nil {
+		return err
+	}
+	return json.Unmarshal(line, into)
+}
+
+// childEnded says what the child said last. Its end is waited for, since only then
+// all of that is here.
 func (s *session) childEnded(err error) error {
+	_ = s.cmd.Process.Kill()
+	_ = s.cmd.Wait()
 	text := bytes.TrimSpace(s.stderr.Bytes())
 	if len(text) > 300 {
 		text = text[:300]
