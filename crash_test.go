@@ -351,3 +351,60 @@ func TestKilledWithoutJournal(t *testing.T) {
 	}
 	t.Error("2000 kills have not shown that the journal is left out")
 }
+
+// syncedChild stores the generation to one page after the other of a shared mapping
+// of a file that it has made, and syncs each.
+func syncedChild(path string) error {
+	m, err := filemap.Create(path, int64(generationPages*filemap.PageBytes()))
+	if err != nil {
+		return err
+	}
+	for generation := uint64(1); ; generation++ {
+		off := int64(generation%generationPages) * int64(filemap.PageBytes())
+		if err := filemap.Store(m, off, generation); err != nil {
+			return err
+		}
+		if err := m.Sync(); err != nil {
+			return err
+		}
+		if _, err := fmt.Println(generation); err != nil {
+			return err
+		}
+	}
+}
+
+// appendedChild appends records, of lengths that their numbers say, and syncs now
+// and then.
+func appendedChild(path string) error {
+	m, err := filemap.Create(path, 0, filemap.Reserve(32<<20))
+	if err != nil {
+		return err
+	}
+	for number := uint64(1); m.Len() < 31<<20; number++ {
+		if _, err := m.Append(appendedRecord(number)); err != nil {
+			return err
+		}
+		if number%16 != 0 {
+			continue
+		}
+		if err := m.Sync(); err != nil {
+			return err
+		}
+		if _, err := fmt.Println(number); err != nil {
+			return err
+		}
+	}
+	time.Sleep(time.Minute) // until it is killed
+	return nil
+}
+
+// appendedRecord is a record: its checksum, number, and bytes.
+func appendedRecord(number uint64) []byte {
+	b := make([]byte, 12+number*37%500)
+	binary.LittleEndian.PutUint64(b[4:], number)
+	for i := range b[12:] {
+		b[12+i] = byte(number) + byte(i)
+	}
+	binary.LittleEndian.PutUint32(b, crc32.ChecksumIEEE(b[4:]))
+	return b
+}

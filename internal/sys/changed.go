@@ -12,12 +12,3 @@ const (
 	FindPagemap               // /proc/self/pagemap, eight bytes a page
 	FindScan                  // the PAGEMAP_SCAN ioctl of Linux 6.7
 )
-
-// addSpan appends a page to spans that are in order.
-func addSpan(spans []Span, off, n int) []Span {
-	if last := len(spans) - 1; last >= 0 && spans[last].Off+spans[last].Len == off {
-		spans[last].Len += n
-		return spans
-	}
-	return append(spans, Span{off, n})
-}

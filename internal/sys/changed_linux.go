@@ -150,3 +150,12 @@ const DropsPrivate = true
 // DropPrivate drops what a private region has of its own of [off, off+n): loads
 // see the file again (madvise(2) with MADV_DONTNEED).
 func (r Region) DropPrivate(off, n int) error { return r.Advise(DontNeed, off, n) }
+
+// addSpan appends a page to spans that are in order.
+func addSpan(spans []Span, off, n int) []Span {
+	if last := len(spans) - 1; last >= 0 && spans[last].Off+spans[last].Len == off {
+		spans[last].Len += n
+		return spans
+	}
+	return append(spans, Span{off, n})
+}

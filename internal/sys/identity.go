@@ -1,9 +1,6 @@
 package sys
 
-import (
-	"encoding/binary"
-	"errors"
-)
+import "errors"
 
 // ErrLocked says that [File.TryLock] found the file locked by another.
 var ErrLocked = errors.New("locked by another")
@@ -13,11 +10,3 @@ var ErrLocked = errors.New("locked by another")
 // which the file was made. It stays when the file is renamed or changed, and a
 // copy has another.
 type Identity [24]byte
-
-func identity(number uint64, seconds, nanoseconds int64) Identity {
-	var id Identity
-	binary.LittleEndian.PutUint64(id[:], number)
-	binary.LittleEndian.PutUint64(id[8:], uint64(seconds))
-	binary.LittleEndian.PutUint64(id[16:], uint64(nanoseconds))
-	return id
-}
