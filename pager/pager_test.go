@@ -261,7 +261,7 @@ func TestFileOfOddSize(t *testing.T) {
 // The page table is 8 bytes a page, and at most 1 % of that beside it.
 func TestTableSize(t *testing.T) {
 	p := newPager(t, 4, nil)
-	const pages = 1 << 20
+	const pages = 1 << 16
 	m := mapStore(t, p, zeros{pages * int64(sys.PageSize)}, Options{})
 	table := int(unsafe.Sizeof(m.table[0])) * len(m.table)
 	if beside := 8 * len(m.chunks); table != 8*pages || beside*100 > table {
