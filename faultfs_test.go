@@ -577,7 +577,7 @@ func TestOthersGoOnMeanwhile(t *testing.T) {
 func TestOthersGoOnDuringSync(t *testing.T) {
 	d := newDisk(t, 100_000)
 	defer runtime.GOMAXPROCS(runtime.GOMAXPROCS(1))
-	for _, script := range []string{"write data hold", "sync data hold"} {
+	for _, script := range []string{"write data hold times 1", "sync data hold times 1"} {
 		d.play("")
 		m := open(t, d.Path("data"), filemap.ReadWrite)
 		if err := d.Script(script); err != nil { // first: the kernel may write at once

@@ -47,12 +47,13 @@ func TestStagedFullDisk(t *testing.T) {
 
 // A sync that fails is for good, and what was stored stays in memory.
 func TestStagedSyncError(t *testing.T) {
+	page := int64(filemap.PageBytes())
 	d := newDisk(t, 1<<20)
 	m := open(t, d.Path("data"), filemap.ReadWrite, filemap.Staged)
-	if _, err := m.WriteAt([]byte("new"), 5000); err != nil {
+	if _, err := m.WriteAt([]byte("new"), page+900); err != nil {
 		t.Fatal(err)
 	}
-	copy(d.content[5000:], "new")
+	copy(d.content[page+900:], "new")
 	d.play("sync data error EIO times 1")
 	for range 2 {
 		err := m.Sync()
@@ -63,5 +64,5 @@ func TestStagedSyncError(t *testing.T) {
 	if !bytes.Equal(m.Bytes(), d.content) {
 		t.Error("the store is lost")
 	}
-	wantDirty(t, m, []filemap.Extent{{4096, 4096}})
+	wantDirty(t, m, []filemap.Extent{{Offset: page, Length: page}})
 }
