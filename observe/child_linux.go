@@ -27,6 +27,8 @@ type child struct {
 	files   []sys.File
 	sizes   []int64
 	pagemap *os.File
+	frames  *frameTables // nil where they are not looked at
+	sources frameFiles
 	clock   clock
 	results []stepResult
 
@@ -78,6 +80,9 @@ func prepare(j *job) (*child, error) {
 	}
 	if c.pagemap, err = os.Open(filepath.Join(j.Proc, "self/pagemap")); err != nil {
 		c.pagemap = nil // it is looked at only where there is one
+	}
+	if j.Frames && c.pagemap != nil {
+		c.frames, c.sources = openFrameTables(j.Proc)
 	}
 	for _, f := range j.Files {
 		var flag sys.OpenFlag
@@ -149,6 +154,9 @@ func (c *child) close() {
 	if c.pagemap != nil {
 		_ = c.pagemap.Close()
 	}
+	if c.frames != nil {
+		c.frames.close()
+	}
 }
 
 func (c *child) become(j *job) error {
@@ -179,7 +187,7 @@ func (c *child) perform() answer {
 			c.snapshot(r)
 		}
 	}
-	return answer{Results: c.results}
+	return answer{Results: c.results, Frames: c.sources}
 }
 
 func (c *child) problem(s *step, err error) answer {
@@ -346,16 +354,18 @@ func (c *child) snapshot(r *stepResult) {
 	r.Cut = n < int64(c.region.Len())/page
 	r.SnapshotAt = c.clock.now()
 	states := make([]pageState, n)
+	r.Counts = &Counts{}
 	if c.pagemap != nil {
 		got, err := c.pagemap.ReadAt(c.buffer[:n*entryBytes], int64(c.region.Addr())/page*entryBytes)
 		if err == nil {
-			for i, e := range parsePagemap(c.buffer[:got], c.window[:0]) {
+			entries := parsePagemap(c.buffer[:got], c.window[:0])
+			for i, e := range entries {
 				states[i] = entryState(e)
 				c.known[i] = e&entryPresent != 0
 			}
+			r.Counts.Frames = c.lookAtFrames(entries)
 		}
 	}
-	r.Counts = &Counts{}
 	c.cache(states, r.Counts)
 	for _, s := range states {
 		r.Counts.Mapped += int64(s & stateMapped)
@@ -363,6 +373,22 @@ func (c *child) snapshot(r *stepResult) {
 		r.Counts.Swapped += int64(s & stateSwapped / stateSwapped)
 	}
 	r.Pages = runsOf(states)
+}
+
+// lookAtFrames counts the pages by their frames. Once that is refused, it is not
+// asked again.
+func (c *child) lookAtFrames(entries []uint64) *Frames {
+	if c.frames == nil {
+		return nil
+	}
+	found, err := c.frames.look(entries, c.buffer)
+	if err != nil {
+		c.sources.Sources = nil
+		c.sources.Missing = append(c.sources.Missing, fmt.Sprintf("what the frames tell: %v", cause(err)))
+		c.frames.close()
+		c.frames = nil
+	}
+	return found
 }
 
 // cache asks cachestat about each page, if it answers at all, and only there where

@@ -15,7 +15,8 @@
 // Three tiers of sources, from the best:
 //
 //	root      a tracefs instance of its own: the page cache, readahead, the block
-//	          device and reclaim, besides what follows
+//	          device and reclaim; what /proc/kpageflags and its like tell of the
+//	          frames; besides what follows
 //	user      perf_event_open(2): every fault with its address, begin and end, and
 //	          when the thread slept; its pagemap; cachestat(2)
 //	counters  where even that is forbidden: getrusage(2) around every touch

@@ -99,6 +99,8 @@ type Counts struct {
 	Cached    *int64 `json:"cached_pages"` // null where cachestat(2) refuses
 	Dirty     *int64 `json:"dirty_pages"`
 	Writeback *int64 `json:"writeback_pages"`
+
+	Frames *Frames `json:"frames"` // null where the tier or the kernel refuses them
 }
 
 // Run is a range of pages that are in the same state.

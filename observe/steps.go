@@ -11,6 +11,7 @@ type job struct {
 	Exec          []string `json:",omitempty"` // instead of steps: a program to become
 	ExecPath      string   `json:",omitempty"`
 	Proc          string
+	Frames        bool `json:",omitempty"` // the kernel's tables of frames are looked at
 }
 
 type jobFile struct {
@@ -50,6 +51,7 @@ type answer struct {
 	Problem string `json:",omitempty"`
 	At      int64  `json:",omitempty"` // offset of the problem
 	Shrunk  bool   `json:",omitempty"`
+	Frames  frameFiles
 }
 
 // stepResult tells when a step began and ended (CLOCK_MONOTONIC) and what was seen.

@@ -191,6 +191,7 @@ func (t *tracing) problem(a *answer) error {
 // complete makes the document of what was heard.
 func (t *tracing) complete(a *answer) {
 	t.describe()
+	t.describeFrames(&a.Frames)
 	r := &recording{
 		job: &t.job, answer: a, files: t.files, thread: t.thread, page: int64(sys.PageSize),
 		perf: t.records, byPerf: len(t.rings) > 0, byPoints: t.instance != nil,
@@ -226,8 +227,22 @@ func (t *tracing) describe() {
 			m.ReadAheadBytes = &bytes
 		}
 	}
-	if os.Geteuid() != 0 {
-		t.miss("frame numbers: pagemap tells them to root only")
+}
+
+// mayFrames tells whether the tables of frames may be used: they are of the best tier.
+func (t *tracing) mayFrames() bool {
+	return os.Geteuid() == 0 && (t.tier == "" || t.tier == TierRoot)
+}
+
+func (t *tracing) describeFrames(files *frameFiles) {
+	const what = "folios, and whether others map the pages"
+	t.doc.Sources = append(t.doc.Sources, files.Sources...)
+	t.doc.Missing = append(t.doc.Missing, files.Missing...)
+	switch {
+	case os.Geteuid() != 0:
+		t.miss("frame numbers, %s: pagemap and kpageflags tell root only", what)
+	case !t.mayFrames():
+		t.miss("%s: not asked for (--tier)", what)
 	}
 }
 
@@ -253,7 +268,7 @@ func (t *tracing) plan(ctx context.Context) error {
 			return err
 		}
 	}
-	t.job = job{SnapshotPages: snapshotPages, Proc: "/proc"}
+	t.job = job{SnapshotPages: snapshotPages, Proc: "/proc", Frames: t.mayFrames()}
 	write := !o.NoWrite
 	t.job.Files = []jobFile{{Path: t.files[0].Path, Write: o.InPlace}}
 	add := func(s step) { t.job.Steps = append(t.job.Steps, s) }

@@ -39,6 +39,7 @@ func (p *printer) summary() {
 	if s.Pages != nil {
 		p.totals()
 	}
+	p.frames()
 	p.advice()
 }
 
