@@ -250,7 +250,8 @@ func (s *session) tracefs() (string, error) {
 		return "", err
 	}
 	for _, m := range mounts {
-		if m.Kind == "tracefs" {
+		// Another run's own is not for us: it goes with that run.
+		if m.Kind == "tracefs" && !strings.HasPrefix(filepath.Base(m.Dir), "filemap-tracefs-") {
 			if st, err := os.Stat(filepath.Join(m.Dir, "instances")); err == nil && st.IsDir() {
 				return m.Dir, nil
 			}

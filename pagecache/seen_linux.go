@@ -88,7 +88,8 @@ func tracefs() (dir string, unmount func() error, err error) {
 	defer mounts.Close()
 	for lines := bufio.NewScanner(mounts); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
-		if len(fields) > 2 && fields[2] == "tracefs" && !strings.Contains(fields[1], `\`) {
+		// Another run's own is not for us: it goes with that run.
+		if len(fields) > 2 && fields[2] == "tracefs" && !strings.ContainsAny(fields[1], `\`) && !strings.Contains(fields[1], "/filemap-tracefs-") {
 			return fields[1], func() error { return nil }, nil
 		}
 	}
