@@ -9,6 +9,8 @@ import (
 	"testing"
 
 	"go.uber.org/goleak"
+
+	"github.com/filemap-go/filemap/internal/sys"
 )
 
 func TestMain(m *testing.M) {
@@ -64,6 +66,9 @@ func about(r *Report) string {
 }
 
 func TestFindings(t *testing.T) {
+	if sys.PageSize != 4096 {
+		t.Skip("needs pages of 4096 bytes: the fixture has them")
+	}
 	limits := func(name, value string) map[string]string {
 		return map[string]string{"proc/self/limits": "Max " + name + strings.Repeat(" ", 22-len(name)) + value + "  " + value + "  bytes\n"}
 	}

@@ -15,7 +15,9 @@ import (
 	"github.com/filemap-go/filemap/pager/policy"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent")) // js's
+}
 
 func newPolicy(t testing.TB, name string, capacity int) policy.Policy {
 	t.Helper()

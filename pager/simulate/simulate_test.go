@@ -20,7 +20,9 @@ import (
 	"github.com/filemap-go/filemap/pager/simulate"
 )
 
-func TestMain(m *testing.M) { goleak.VerifyTestMain(m) }
+func TestMain(m *testing.M) {
+	goleak.VerifyTestMain(m, goleak.IgnoreAnyFunction("runtime.handleEvent")) // js's
+}
 
 func must(t testing.TB, err error) {
 	t.Helper()
