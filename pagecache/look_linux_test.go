@@ -84,7 +84,9 @@ func count(set []bool) (n int64) {
 // A file that another program half-read: page for page what the others see.
 func TestAgreesWithVmtouchAndFincore(t *testing.T) {
 	path := onDisk(t, 400*sys.PageSize+100)
-	readPages(t, path, span{3, 4}, span{40, 200}, span{300, 330})
+	wanted := []span{{3, 4}, {40, 200}, {300, 330}}
+	readPages(t, path, wanted...)
+	keepPages(t, path, wanted...)
 	f := look(t, path, Query{Ranges: true, Cells: 401})
 	set := f.pageSet(t)
 	if want := int64(1 + 160 + 30); *f.CachedPages != want || count(set) != want {
@@ -121,6 +123,22 @@ func TestAgreesWithVmtouchAndFincore(t *testing.T) {
 			t.Errorf("fincore says %q, %v, we say %d", out, err, count(set))
 		}
 	})
+}
+
+// keepPages locks pages that are in memory, so that the kernel takes none of them
+// back while others are asked about them.
+func keepPages(t *testing.T, path string, spans ...span) {
+	t.Helper()
+	m, err := filemap.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(func() { m.Close() })
+	for _, s := range spans {
+		if err := m.Lock(s.offset(), s.bytes()); err != nil {
+			t.Skipf("needs the right to lock memory: %v", err)
+		}
+	}
 }
 
 // compareWithVmtouch asks about each page by itself.
