@@ -81,7 +81,11 @@ func (f File) owned() bool {
 	if unix.Fstat(f.fd(), &st) != nil {
 		return false
 	}
-	return int(st.Uid) == unix.Geteuid() || unix.Geteuid() == 0
+	uid, err := unix.SetfsuidRetUid(-1) // changes nothing: tells whom the kernel takes this thread for
+	if err != nil {
+		uid = unix.Geteuid()
+	}
+	return int(st.Uid) == uid || uid == 0
 }
 
 // ProbeTells tells whether [Region.Probe] of a store knows a page that cannot be
