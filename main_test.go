@@ -9,46 +9,17 @@ import (
 	"runtime"
 	"testing"
 
-	"go.uber.org/goleak"
-
 	"github.com/filemap-go/filemap"
+	"github.com/filemap-go/filemap/internal/leaktest"
 )
 
 func TestMain(m *testing.M) {
-	before := openDescriptors()
-	code := m.Run()
-	// The one of js that hands the runtime's events to Go.
-	if err := goleak.Find(goleak.IgnoreAnyFunction("runtime.handleEvent")); err != nil {
-		fmt.Fprintln(os.Stderr, "leaked goroutines:", err)
-		code = 1
-	}
-	if after := openDescriptors(); after > before {
-		fmt.Fprintf(os.Stderr, "leaked descriptors: %d before the tests, %d after\n", before, after)
-		code = 1
-	}
+	code := leaktest.Run(m)
 	if left := mappingsOf(os.TempDir()); len(left) > 0 {
 		fmt.Fprintf(os.Stderr, "leaked mappings: %q\n", left)
 		code = 1
 	}
 	os.Exit(code)
-}
-
-// openDescriptors counts this process's descriptors; 0 where the system has no
-// list of them.
-func openDescriptors() int {
-	names, err := os.ReadDir("/proc/self/fd")
-	if err != nil {
-		return 0
-	}
-	count := 0
-	for _, name := range names {
-		// The runtime's own epoll and event descriptors come when they are needed.
-		target, err := os.Readlink(filepath.Join("/proc/self/fd", name.Name()))
-		if err == nil && filepath.IsAbs(target) {
-			count++
-		}
-	}
-	return count
 }
 
 // mappingsOf returns the files below dir that this process still maps.

@@ -297,6 +297,11 @@ func (j *Journal) writeLocked(h *header, extents []Extent) error {
 	if err := w.pad(); err != nil {
 		return err
 	}
+	return j.sealLocked(h)
+}
+
+// sealLocked ends step 1 with the header, and does step 2.
+func (j *Journal) sealLocked(h *header) error {
 	j.dirty = true
 	if _, err := j.file.WriteAt(h.encode(), 0); err != nil {
 		return err

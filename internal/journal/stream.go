@@ -81,19 +81,7 @@ func (j *Journal) streamLocked(h *header, spans []Span, read func(p []byte, off 
 	if err = errors.Join(err, w.padAfter(err)); err != nil {
 		return err
 	}
-	j.dirty = true
-	if _, err := j.file.WriteAt(h.encode(), 0); err != nil {
-		return err
-	}
-	j.sequence = h.sequence
-	if j.broken.noJournalSync {
-		return nil
-	}
-	if err := j.file.Sync(); err != nil {
-		j.failed = err
-		return err
-	}
-	return nil
+	return j.sealLocked(h)
 }
 
 func (w *chunkWriter) padAfter(err error) error {
