@@ -25,7 +25,10 @@ import (
 // be there.
 
 // cutDisk is an ext4 in a file of an XFS in a file.
-type cutDisk struct{ dir, image, mounted string }
+type cutDisk struct {
+	dir, image, mounted string
+	clones              int
+}
 
 func tool(t *testing.T, name string, args ...string) {
 	t.Helper()
@@ -45,11 +48,24 @@ func mountImage(t *testing.T, image, at string) (unmount func()) {
 	unmount = func() {
 		if !done {
 			done = true
-			tool(t, "umount", at)
+			unmountBusy(t, at)
 		}
 	}
 	t.Cleanup(unmount)
 	return unmount
+}
+
+// unmountBusy unmounts what may be busy for a moment longer: a loop device lets its
+// file go some time after its own file system was unmounted.
+func unmountBusy(t *testing.T, at string) {
+	t.Helper()
+	for range 500 {
+		if unix.Unmount(at, 0) != unix.EBUSY {
+			return
+		}
+		time.Sleep(20 * time.Millisecond)
+	}
+	tool(t, "umount", at)
 }
 
 func sparseFile(t *testing.T, path string, size int64) string {
@@ -89,7 +105,8 @@ func newCutDisk(t *testing.T) *cutDisk {
 	return d
 }
 
-// clone is the disk of this instant.
+// clone is the disk of this instant. Each is another file: a loop device that has
+// not let go of the last one yet would be used again, and what it had cached.
 func (d *cutDisk) clone(t *testing.T) string {
 	t.Helper()
 	from, err := os.Open(d.image)
@@ -97,7 +114,8 @@ func (d *cutDisk) clone(t *testing.T) string {
 		t.Fatal(err)
 	}
 	defer from.Close()
-	to, err := os.Create(filepath.Join(d.dir, "clone"))
+	d.clones++
+	to, err := os.Create(filepath.Join(d.dir, fmt.Sprint("clone", d.clones)))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -156,11 +174,15 @@ func cutMany(t *testing.T, kind, name string, prepare func(dir string) string, c
 			}
 		}
 		spoken := speech.last()
-		unmount := mountImage(t, d.clone(t), filepath.Join(d.dir, "after"))
+		clone := d.clone(t)
+		unmount := mountImage(t, clone, filepath.Join(d.dir, "after"))
 		if err := check(filepath.Join(d.dir, "after", name), spoken); err != nil {
 			t.Errorf("cut %d, %d was spoken of: %v", cut, spoken, err)
 		}
 		unmount()
+		if err := os.Remove(clone); err != nil {
+			t.Error(err)
+		}
 	}
 }
 
