@@ -99,7 +99,9 @@ func (m *Mapping) Commit(ctx context.Context) error {
 	if len(pages) == 0 {
 		return nil
 	}
-	if err := m.commits.journal.CommitFrom(m.commits.size, m.spans(pages), m.readChanged); err != nil {
+	err := m.commits.journal.CommitFrom(m.commits.size, m.spans(pages), m.readChanged)
+	m.wrote()
+	if err != nil {
 		m.pager.stats.writeErrors.Add(1)
 		return m.fail("commit", 0, 0, err)
 	}

@@ -180,6 +180,13 @@ func (m *Mapping) readIn(r run) error {
 		p.tell(event.SwapIn, m, begun, r.first, 1, false)
 		return nil
 	}
+	return m.readStore(r, memory)
+}
+
+// readStore reads the pages of a run from the store into memory, and verifies them.
+func (m *Mapping) readStore(r run, memory []byte) error {
+	p := m.pager
+	begun := p.now()
 	valid := m.valid(r)
 	n, err := m.store.ReadAt(memory, m.base+int64(r.first<<m.shift))
 	switch {

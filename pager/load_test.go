@@ -76,6 +76,7 @@ type worker struct {
 	r      *rand.Rand
 	counts map[uint64]uint64 // of its words, what was stored last
 	held   []Pinned
+	next   int // the word that readOn goes on at
 }
 
 func (w *worker) own() uint64 {
@@ -108,8 +109,10 @@ func (w *worker) step() error {
 	switch n := w.r.IntN(100); {
 	case n < 35:
 		return w.readWord()
-	case n < 50:
+	case n < 46:
 		return w.readSpan()
+	case n < 50:
+		return w.readOn()
 	case n < 60:
 		return w.holdPin()
 	case n < 80:
@@ -155,8 +158,21 @@ func (w *worker) readWord() error {
 }
 
 func (w *worker) readSpan() error {
+	return w.readWords(w.r.IntN(w.pages * sys.PageSize / 8))
+}
+
+// readOn reads in order, further than it takes to be a scan.
+func (w *worker) readOn() error {
+	for range 16 {
+		if err := w.readWords(w.next); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (w *worker) readWords(first int) error {
 	words := w.pages * sys.PageSize / 8
-	first := w.r.IntN(words)
 	b := make([]byte, 8*(1+w.r.IntN(min(3*sys.PageSize/8, words))))
 	n, err := w.m.ReadAt(b, int64(first*8))
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -167,6 +183,7 @@ func (w *worker) readSpan() error {
 			return err
 		}
 	}
+	w.next = (first + n/8) % words
 	return nil
 }
 
@@ -332,8 +349,8 @@ func seconds(name string) time.Duration {
 func TestLoad(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		l := &load{
-			pages:      rapid.IntRange(1, 96).Draw(t, "pages"),
-			frames:     rapid.IntRange(1, 40).Draw(t, "frames"),
+			pages:      rapid.IntRange(1, 160).Draw(t, "pages"),
+			frames:     rapid.IntRange(1, 64).Draw(t, "frames"),
 			goroutines: rapid.IntRange(1, 8).Draw(t, "goroutines"),
 			steps:      rapid.IntRange(50, 200).Draw(t, "steps"),
 			mode:       rapid.SampledFrom([]Mode{ReadOnly, Shared, Private, Transactional}).Draw(t, "mode"),
@@ -345,6 +362,7 @@ func TestLoad(t *testing.T) {
 		content := d.file("store", l.content())
 		l.store = content
 		c := Config{DirectOnly: rapid.Bool().Draw(t, "direct"), CountHits: rapid.Bool().Draw(t, "count hits")}
+		c.ScanBytes = rapid.SampledFrom([]int64{0, 1, -1}).Draw(t, "scans begin after")
 		if l.mode == Private || l.mode == Transactional {
 			// Everything must fit somewhere for the check at the end.
 			l.swapPages = rapid.IntRange(max(1, l.pages-l.frames/2), l.pages+1).Draw(t, "swap")

@@ -7,6 +7,7 @@ import (
 	"math"
 	"runtime"
 	"sync"
+	"sync/atomic"
 
 	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
@@ -100,9 +101,12 @@ type Mapping struct {
 	region sys.Region
 
 	ahead    readahead
-	syncTurn chan struct{} // held by the one Sync, Commit, Discard or Close
-	gate     *gate         // Transactional: keeps writers out of a commit
-	commits  *committer    // Transactional
+	scan     atomic.Pointer[scan] // the one that is under way
+	scanMin  uint64               // pages that a stream must have gone on for; 0: no scans
+	writes   atomic.Uint64        // of the store, that have ended
+	syncTurn chan struct{}        // held by the one Sync, Commit, Discard or Close
+	gate     *gate                // Transactional: keeps writers out of a commit
+	commits  *committer           // Transactional
 
 	tasks tasks
 }
@@ -135,6 +139,7 @@ func (p *Pager) Map(s store.Store, o Options) (*Mapping, error) {
 	}
 	if !o.NoReadahead {
 		m.ahead.init(int(p.config.ReadaheadBytes >> p.shift))
+		m.scanMin = p.scanMin(length)
 	}
 	if err := p.enlist(m); err != nil {
 		if m.commits != nil {
@@ -267,6 +272,7 @@ func (m *Mapping) close(op string, write bool) error {
 	if !m.tasks.close() {
 		return m.fail(op, 0, 0, ErrClosed)
 	}
+	m.endScan()
 	if err := m.empty(write); err != nil {
 		m.tasks.reopen()
 		return err
@@ -389,18 +395,30 @@ func (m *Mapping) ReadAtContext(ctx context.Context, p []byte, off int64) (int, 
 		at := uint64(off) + uint64(done)
 		n := min(len(p)-done, int(m.inPage+1-at&m.inPage))
 		if !m.peek(p[done:done+n], at) {
-			n = min(len(p)-done, m.copyBytes()-int(at&m.inPage))
-			pin, err := m.Pin(ctx, int64(at), n)
-			if err != nil {
+			var err error
+			if n, err = m.readPinned(ctx, p[done:], at); err != nil {
 				return done, err
 			}
-			copy(p[done:], pin.Bytes())
-			pin.Unpin()
 		}
 		done += n
 	}
 	runtime.KeepAlive(m)
 	return done, end
+}
+
+// readPinned copies the beginning of p from a scan, or from pages that it has
+// brought in, and returns how much.
+func (m *Mapping) readPinned(ctx context.Context, p []byte, at uint64) (int, error) {
+	if n := m.scanned(ctx, p, at); n > 0 {
+		return n, nil
+	}
+	n := min(len(p), m.copyBytes()-int(at&m.inPage))
+	pin, err := m.Pin(ctx, int64(at), n)
+	if err != nil {
+		return 0, err
+	}
+	defer pin.Unpin()
+	return copy(p, pin.Bytes()), nil
 }
 
 // copyBytes is how much ReadAt and WriteAt pin at a time: enough for one read of

@@ -19,7 +19,7 @@
 //
 //	1 map        mapping.go
 //	2 translate  pagetable.go pin.go
-//	3 fault      fault.go waits.go readahead.go
+//	3 fault      fault.go waits.go readahead.go scan.go
 //	4 reclaim    frames.go reclaim.go writeback.go swap.go commit.go
 //
 // Lock order, each optional: Mapping.gate, Mapping.syncTurn, Pager.turn, then one
@@ -64,6 +64,12 @@ type Config struct {
 	// eighth of the budget.
 	ReadaheadBytes int64
 
+	// ScanBytes is how far a sequential read by ReadAt, of a mapping larger than the
+	// budget, must have come until what it reads next no longer displaces other
+	// pages: 0 is a quarter of the budget, a negative number turns it off. See
+	// scan.go. Without readahead there are no scans.
+	ScanBytes int64
+
 	// PinWait is how long an access whose context cannot end waits, when all of
 	// the budget is pinned, until it is [ErrPinned]: 0 is a second. With a
 	// context that can end, it waits for that.
@@ -102,8 +108,9 @@ type Pager struct {
 	mappings map[uint64]*Mapping // by Mapping.id; changed under mu and policyMu
 
 	swap    *swapFile // nil without swap
+	scans   scanRoom
 	stats   statistics
-	scratch sync.Pool // of *scratch, for swapping out and stable writes
+	scratch sync.Pool // of *scratch, for swapping out, stable writes and scans
 
 	kicks   chan struct{}
 	stop    chan struct{}
@@ -175,6 +182,10 @@ func (p *Pager) configure(c Config) error {
 	if c.ReadaheadBytes == 0 {
 		c.ReadaheadBytes = defaultReadahead
 	}
+	if c.ScanBytes == 0 {
+		c.ScanBytes = c.Budget / 4
+	}
+	p.scans.init(limit, p.shift)
 	c.ReadaheadBytes = max(min(c.ReadaheadBytes, c.Budget/8), 0)
 	p.config = c
 	return nil
@@ -189,12 +200,12 @@ func (p *Pager) Budget() int64 { return p.frames.limit << p.shift }
 
 // Overhead is a bound of the memory, in bytes, that the pager needs beside its
 // budget: 8 bytes and a 512th of them for each page of each mapping, 64 for each
-// frame (the policy's memory, and what is known of pages in swap), and 8 MiB for
+// frame (the policy's memory, and what is known of pages in swap), and 12 MiB for
 // buffers and goroutines that are reading, writing or swapping.
 func (p *Pager) Overhead() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	total := int64(8<<20) + 64*p.frames.limit
+	total := int64(12<<20) + 64*p.frames.limit
 	for _, m := range p.mappings {
 		total += int64(len(m.table))*8 + int64(len(m.chunks))*8
 	}

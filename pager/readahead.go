@@ -32,6 +32,7 @@ type readahead struct {
 }
 
 type stream struct {
+	begin  uint64 // the page that it was first noticed at
 	next   uint64 // the page behind what was read, 0 of a free place
 	window int    // pages; 0 until a second fault came
 	mark   uint64
@@ -59,7 +60,7 @@ func (a *readahead) fault(page, end, pages uint64) (ahead int, mark uint64) {
 		s.mark, s.next = end, end+uint64(ahead)
 		return ahead, end
 	}
-	a.streams[a.oldest] = stream{next: end}
+	a.streams[a.oldest] = stream{begin: page, next: end}
 	a.oldest = (a.oldest + 1) % len(a.streams)
 	return 0, 0
 }
@@ -85,6 +86,22 @@ func (a *readahead) marked(page, pages uint64) (first uint64, count int) {
 		return first, count
 	}
 	return 0, 0
+}
+
+// handOver is told that the marked page was met, and forgets its stream if that
+// has gone on for at least so many pages: whoever asked reads on at next.
+func (a *readahead) handOver(page, least uint64) (next uint64, ok bool) {
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.streams {
+		s := &a.streams[i]
+		if s.mark == page && s.next > page && page-s.begin >= least {
+			next = s.next
+			*s = stream{}
+			return next, true
+		}
+	}
+	return 0, false
 }
 
 // readAhead reads the window that follows a marked page.

@@ -44,7 +44,7 @@ func TestReadaheadOfStreams(t *testing.T) {
 				t.Fatal(at, err)
 			}
 		}
-		until(t, "readers to end", func() bool { m.tasks.mu.Lock(); defer m.tasks.mu.Unlock(); return m.tasks.count == 0 })
+		idle(t, m)
 		n, _ := reads()
 		// A page can be evicted before its next 512 bytes are read, if all others
 		// were used since they came.
@@ -70,7 +70,7 @@ func TestReadaheadOfManyStreams(t *testing.T) {
 			}
 		}
 	}
-	until(t, "readers to end", func() bool { m.tasks.mu.Lock(); defer m.tasks.mu.Unlock(); return m.tasks.count == 0 })
+	idle(t, m)
 	if n, _ := reads(); n > pages/4 {
 		t.Errorf("%d reads for %d pages in %d streams", n, pages, streams)
 	}
@@ -87,7 +87,7 @@ func TestNoReadaheadOfRandom(t *testing.T) {
 			t.Fatal(err)
 		}
 	}
-	until(t, "readers to end", func() bool { m.tasks.mu.Lock(); defer m.tasks.mu.Unlock(); return m.tasks.count == 0 })
+	idle(t, m)
 	st := p.Stats()
 	if asked := st.Faults * uint64(sys.PageSize); st.ReadBytes > asked+asked/20 {
 		t.Errorf("%d bytes were read for %d faults", st.ReadBytes, st.Faults)
@@ -104,7 +104,7 @@ func TestPrefetch(t *testing.T) {
 	if err != nil || n != int64(20*sys.PageSize) {
 		t.Fatal(n, err)
 	}
-	until(t, "readers to end", func() bool { m.tasks.mu.Lock(); defer m.tasks.mu.Unlock(); return m.tasks.count == 0 })
+	idle(t, m)
 	for page := 10; page < 30; page++ {
 		if v, err := m.Uint64(ctx, int64(page*sys.PageSize)); err != nil || v != uint64(page*sys.PageSize) {
 			t.Fatal(page, v, err)

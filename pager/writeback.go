@@ -102,7 +102,9 @@ func (m *Mapping) writeRun(r run) error {
 		defer p.scratch.Put(s)
 		bytes = s.bytes()[:copy(s.bytes(), bytes)]
 	}
-	if _, err := m.store.WriteAt(bytes, m.base+int64(r.first<<m.shift)); err != nil {
+	_, err := m.store.WriteAt(bytes, m.base+int64(r.first<<m.shift))
+	m.wrote()
+	if err != nil {
 		p.stats.writeErrors.Add(1)
 		return m.fail("write back", int64(r.first<<m.shift), int64(valid), err)
 	}
