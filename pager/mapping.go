@@ -409,8 +409,8 @@ func (m *Mapping) ReadAtContext(ctx context.Context, p []byte, off int64) (int, 
 // readPinned copies the beginning of p from a scan, or from pages that it has
 // brought in, and returns how much.
 func (m *Mapping) readPinned(ctx context.Context, p []byte, at uint64) (int, error) {
-	if n := m.scanned(ctx, p, at); n > 0 {
-		return n, nil
+	if n, err := m.scanned(ctx, p, at); n > 0 || err != nil {
+		return n, err
 	}
 	n := min(len(p), m.copyBytes()-int(at&m.inPage))
 	pin, err := m.Pin(ctx, int64(at), n)

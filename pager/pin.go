@@ -171,11 +171,7 @@ func (m *Mapping) pin(ctx context.Context, off int64, n int, write bool) (Pinned
 		if write && m.gate != nil {
 			m.gate.leave()
 		}
-		var already *Error
-		if errors.As(err, &already) {
-			return Pinned{}, err
-		}
-		return Pinned{}, m.fail("pin", off, int64(n), err)
+		return Pinned{}, m.failPin(off, n, err)
 	}
 	m.pager.tellAccess(m, begun, off, n, write)
 	pinned := Pinned{m, uint64(off), n}
@@ -183,6 +179,15 @@ func (m *Mapping) pin(ctx context.Context, off int64, n int, write bool) (Pinned
 		pinned.at |= forWriting
 	}
 	return pinned, nil
+}
+
+// failPin makes the *Error of a pin, unless err is one, of whoever read the page.
+func (m *Mapping) failPin(off int64, n int, err error) error {
+	var already *Error
+	if errors.As(err, &already) {
+		return err
+	}
+	return m.fail("pin", off, int64(n), err)
 }
 
 // pinRange pins [first, last], all or none. Of those who hold pins of a part of

@@ -93,15 +93,28 @@ func (p *Pager) scanMin(length int64) uint64 {
 }
 
 // scanned copies the beginning of p from the pieces of the scan that is at the
-// offset at, if there is one, and returns how much. Nothing is not an error: the
-// pages must be faulted in.
-func (m *Mapping) scanned(ctx context.Context, p []byte, at uint64) int {
-	page := at >> m.shift
-	s := m.scan.Load()
-	if s == nil || m.table[page].load().state() != absent {
-		m.maybeScan(page)
-		return 0
+// offset at, if there is one, and returns how much: 0 for pages that must be pinned.
+func (m *Mapping) scanned(ctx context.Context, p []byte, at uint64) (int, error) {
+	if m.scanMin == 0 {
+		return 0, nil
 	}
+	page := at >> m.shift
+	c := &m.table[page]
+	if c.load().state() == faulting { // read ahead: it may turn out to be marked
+		if err := m.pager.waits.wait(ctx, page, c); err != nil {
+			return 0, m.failPin(int64(at), len(p), err)
+		}
+	}
+	m.maybeScan(page)
+	if s := m.scan.Load(); s != nil && c.load().state() == absent {
+		return s.copyTo(ctx, p, at), nil
+	}
+	return 0, nil
+}
+
+// copyTo is scanned, of pages of which the first was absent.
+func (s *scan) copyTo(ctx context.Context, p []byte, at uint64) int {
+	m, page := s.m, at>>s.m.shift
 	select {
 	case s.turn <- struct{}{}:
 	case <-ctx.Done():
@@ -218,7 +231,7 @@ func (m *Mapping) maybeScan(page uint64) {
 	p := m.pager
 	c := &m.table[page]
 	w := c.load()
-	if w&marked == 0 || w.state() != resident || m.scanMin == 0 || p.frames.free() > p.frames.limit/8 {
+	if w&marked == 0 || w.state() != resident || p.frames.free() > p.frames.limit/8 {
 		return
 	}
 	if s := m.scan.Load(); s != nil && s.used.Swap(false) {

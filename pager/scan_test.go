@@ -11,7 +11,7 @@ import (
 )
 
 // scanOf makes a pager of 128 frames and a mapping of 1024 pages of which the first
-// half was read in order.
+// half was read in order, so that a scan is under way.
 func scanOf(t *testing.T, o Options, change func(*Config)) (*Pager, *Mapping, *device, []byte) {
 	t.Helper()
 	const pages = 1024
@@ -23,6 +23,9 @@ func scanOf(t *testing.T, o Options, change func(*Config)) (*Pager, *Mapping, *d
 	}
 	m := mapStore(t, p, d.file("store", want), o)
 	readInOrder(t, m, want, 0, len(want)/2)
+	if m.scan.Load() == nil {
+		t.Fatal("there is no scan")
+	}
 	return p, m, d, want
 }
 
@@ -97,9 +100,6 @@ func TestScanIsNotStale(t *testing.T) {
 		for _, leaves := range []bool{false, true} {
 			p, m, _, want := scanOf(t, Options{Mode: mode}, withSwap)
 			s := m.scan.Load()
-			if s == nil {
-				t.Fatal(mode, "there is no scan")
-			}
 			change := func(page uint64) {
 				b := bytes.Repeat([]byte{0xaa}, sys.PageSize)
 				if _, err := m.WriteAt(b, int64(page)*int64(sys.PageSize)); err != nil {
