@@ -174,6 +174,10 @@ func (w *worker) readOn() error {
 func (w *worker) readWords(first int) error {
 	words := w.pages * sys.PageSize / 8
 	b := make([]byte, 8*(1+w.r.IntN(min(3*sys.PageSize/8, words))))
+	if w.r.IntN(4) == 0 { // a whole page
+		first = first * 8 / sys.PageSize * sys.PageSize / 8
+		b = make([]byte, sys.PageSize)
+	}
 	n, err := w.m.ReadAt(b, int64(first*8))
 	if err != nil && !errors.Is(err, io.EOF) {
 		return w.checked(err)
@@ -362,6 +366,7 @@ func TestLoad(t *testing.T) {
 		content := d.file("store", l.content())
 		l.store = content
 		c := Config{DirectOnly: rapid.Bool().Draw(t, "direct"), CountHits: rapid.Bool().Draw(t, "count hits")}
+		c.AdmitAll = rapid.Bool().Draw(t, "admit all")
 		c.ScanBytes = rapid.SampledFrom([]int64{0, 1, -1}).Draw(t, "scans begin after")
 		if l.mode == Private || l.mode == Transactional {
 			// Everything must fit somewhere for the check at the end.

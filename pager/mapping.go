@@ -396,7 +396,7 @@ func (m *Mapping) ReadAtContext(ctx context.Context, p []byte, off int64) (int, 
 		n := min(len(p)-done, int(m.inPage+1-at&m.inPage))
 		if !m.peek(p[done:done+n], at) {
 			var err error
-			if n, err = m.readPinned(ctx, p[done:], at); err != nil {
+			if n, err = m.readMissing(ctx, p[done:], at); err != nil {
 				return done, err
 			}
 		}
@@ -406,10 +406,13 @@ func (m *Mapping) ReadAtContext(ctx context.Context, p []byte, off int64) (int, 
 	return done, end
 }
 
-// readPinned copies the beginning of p from a scan, or from pages that it has
-// brought in, and returns how much.
-func (m *Mapping) readPinned(ctx context.Context, p []byte, at uint64) (int, error) {
+// readMissing copies the beginning of p from a scan, from a page that need not be
+// let in, or from pages that it has brought in, and returns how much.
+func (m *Mapping) readMissing(ctx context.Context, p []byte, at uint64) (int, error) {
 	if n, err := m.scanned(ctx, p, at); n > 0 || err != nil {
+		return n, err
+	}
+	if n, err := m.readThrough(ctx, p, at); n > 0 || err != nil {
 		return n, err
 	}
 	n := min(len(p), m.copyBytes()-int(at&m.inPage))

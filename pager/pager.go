@@ -19,7 +19,7 @@
 //
 //	1 map        mapping.go
 //	2 translate  pagetable.go pin.go
-//	3 fault      fault.go waits.go readahead.go scan.go
+//	3 fault      fault.go waits.go readahead.go scan.go admit.go
 //	4 reclaim    frames.go reclaim.go writeback.go swap.go commit.go
 //
 // Lock order, each optional: Mapping.gate, Mapping.syncTurn, Pager.turn, then one
@@ -70,6 +70,11 @@ type Config struct {
 	// scan.go. Without readahead there are no scans.
 	ScanBytes int64
 
+	// AdmitAll makes every page resident that is read. Without it a whole page that
+	// ReadAt reads is let into full memory only when it was missed before, not long
+	// ago (admit.go).
+	AdmitAll bool
+
 	// PinWait is how long an access whose context cannot end waits, when all of
 	// the budget is pinned, until it is [ErrPinned]: 0 is a second. With a
 	// context that can end, it waits for that.
@@ -109,6 +114,7 @@ type Pager struct {
 
 	swap    *swapFile // nil without swap
 	scans   scanRoom
+	admit   admission
 	stats   statistics
 	scratch sync.Pool // of *scratch, for swapping out, stable writes and scans
 
@@ -186,6 +192,7 @@ func (p *Pager) configure(c Config) error {
 		c.ScanBytes = c.Budget / 4
 	}
 	p.scans.init(limit, p.shift)
+	p.admit.init(limit, p.pageBytes)
 	c.ReadaheadBytes = max(min(c.ReadaheadBytes, c.Budget/8), 0)
 	p.config = c
 	return nil
@@ -249,6 +256,9 @@ func (p *Pager) shut() error {
 	p.mu.Unlock()
 	close(p.stop)
 	p.stopped.Wait()
+	if err := p.admit.close(); err != nil {
+		return &Error{Op: "close", Err: err}
+	}
 	if p.swap == nil {
 		return nil
 	}

@@ -60,9 +60,30 @@ func (a *readahead) fault(page, end, pages uint64) (ahead int, mark uint64) {
 		s.mark, s.next = end, end+uint64(ahead)
 		return ahead, end
 	}
+	a.rememberLocked(page, end)
+	return 0, 0
+}
+
+func (a *readahead) rememberLocked(page, end uint64) {
 	a.streams[a.oldest] = stream{begin: page, next: end}
 	a.oldest = (a.oldest + 1) % len(a.streams)
-	return 0, 0
+}
+
+// expects tells whether a fault of that page would go on a stream, and remembers it
+// as the begin of one if it would not.
+func (a *readahead) expects(page uint64) bool {
+	if a.max < firstWindow {
+		return false
+	}
+	a.mu.Lock()
+	defer a.mu.Unlock()
+	for i := range a.streams {
+		if a.streams[i].next == page && page != 0 {
+			return true
+		}
+	}
+	a.rememberLocked(page, page+1)
+	return false
 }
 
 func (s *stream) grow(most int) {

@@ -206,7 +206,7 @@ func (s *scan) readOn() {
 			defer m.tasks.end()
 			defer close(one.done)
 			one.err = m.readStore(one.run, one.buffer.bytes()[:one.count<<m.shift])
-			m.pager.stats.scanned.Add(uint64(one.count))
+			m.pager.stats.passed.Add(uint64(one.count))
 		}()
 	}
 }

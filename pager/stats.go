@@ -19,7 +19,7 @@ type Stats struct {
 
 	ReadaheadPages uint64 // pages brought in before anyone asked, Prefetch included
 
-	ScannedPages uint64 // read for long sequential reads, and not made resident
+	PassedPages uint64 // read for ReadAt and not made resident: scan.go, admit.go
 
 	Writes      uint64 // to stores, by reclaim, Sync and Close
 	WriteBytes  uint64
@@ -131,12 +131,12 @@ type statistics struct {
 		count atomic.Uint64
 		_     [56]byte // a cache line each
 	}
-	faults, reads, readBytes, readErrors, ahead, scanned atomic.Uint64
-	writes, writtenBytes, writeErrors                    atomic.Uint64
-	evictions, directReclaims                            atomic.Uint64
-	swappedIn, swappedOut, commits                       atomic.Uint64
-	faultTime, readTime, writeTime                       histogram
-	swapInTime, swapOutTime, reclaimTime, commTime       histogram
+	faults, reads, readBytes, readErrors, ahead, passed atomic.Uint64
+	writes, writtenBytes, writeErrors                   atomic.Uint64
+	evictions, directReclaims                           atomic.Uint64
+	swappedIn, swappedOut, commits                      atomic.Uint64
+	faultTime, readTime, writeTime                      histogram
+	swapInTime, swapOutTime, reclaimTime, commTime      histogram
 }
 
 // hit counts where other processors are probably not counting.
@@ -151,7 +151,7 @@ func (p *Pager) Stats() Stats {
 	st := &p.stats
 	s := Stats{
 		Faults: st.faults.Load(), Reads: st.reads.Load(), ReadBytes: st.readBytes.Load(), ReadErrors: st.readErrors.Load(),
-		ReadaheadPages: st.ahead.Load(), ScannedPages: st.scanned.Load(),
+		ReadaheadPages: st.ahead.Load(), PassedPages: st.passed.Load(),
 		Writes: st.writes.Load(), WriteBytes: st.writtenBytes.Load(), WriteErrors: st.writeErrors.Load(),
 		Evictions: st.evictions.Load(), DirectReclaims: st.directReclaims.Load(),
 		SwapInPages: st.swappedIn.Load(), SwapOutPages: st.swappedOut.Load(), Commits: st.commits.Load(),

@@ -55,6 +55,14 @@ func (w *waits) wait(ctx context.Context, page uint64, c *cell) error {
 	}
 }
 
+// wanted tells whether anybody waits for the page.
+func (w *waits) wanted(page uint64, c *cell) bool {
+	s := w.shard(page)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	return s.busy[c] != nil
+}
+
 // finish wakes all who wait for the page, after its word was changed.
 func (w *waits) finish(page uint64, c *cell, err error) {
 	s := w.shard(page)

@@ -48,7 +48,7 @@ var values = []struct {
 	{"store_read_bytes_total", "Bytes read from stores.", counter, func(s *pager.Stats) float64 { return float64(s.ReadBytes) }},
 	{"store_read_errors_total", "Reads that failed, wrong checksums included.", counter, func(s *pager.Stats) float64 { return float64(s.ReadErrors) }},
 	{"readahead_pages_total", "Pages brought in before anyone asked.", counter, func(s *pager.Stats) float64 { return float64(s.ReadaheadPages) }},
-	{"scanned_pages_total", "Pages read for long sequential reads, and not made resident.", counter, func(s *pager.Stats) float64 { return float64(s.ScannedPages) }},
+	{"passed_pages_total", "Pages read for ReadAt and not made resident.", counter, func(s *pager.Stats) float64 { return float64(s.PassedPages) }},
 	{"store_writes_total", "Writes to stores.", counter, func(s *pager.Stats) float64 { return float64(s.Writes) }},
 	{"store_written_bytes_total", "Bytes written to stores.", counter, func(s *pager.Stats) float64 { return float64(s.WriteBytes) }},
 	{"write_errors_total", "Failed writes and syncs of stores, journals and swap.", counter, func(s *pager.Stats) float64 { return float64(s.WriteErrors) }},

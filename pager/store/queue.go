@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"runtime"
 	"sync"
 	"sync/atomic"
 
@@ -16,13 +17,14 @@ const queueDepth = 256
 // io_uring:
 //
 //   - A goroutine puts its operation into the submission queue and parks. If
-//     nobody is submitting it does so first, for all that has come meanwhile too:
-//     the system call takes long enough for others to queue theirs.
+//     nobody is submitting it does so first, for all that has come meanwhile too.
+//     Before that it lets others run, of whom many may have been woken together:
+//     what they queue then is one system call, and one notice to the device.
 //   - A goroutine of the queue's own waits in the runtime's poller for
 //     completions and wakes whoever they belong to. So does a submitter when it
 //     comes out of the kernel, for what has ended by then.
 //
-// So with many goroutines there is about half a system call an operation, and no
+// So with many goroutines there is far less than a system call an operation, and no
 // thread waits for the device. A goroutine that is alone is better off with
 // pread(2), which File does then.
 //
@@ -34,7 +36,7 @@ type queue struct {
 
 	mu         sync.Mutex
 	queued     int   // not submitted yet
-	submitting bool  // by someone, who looks at queued again before stopping
+	submitting bool  // by someone, or soon, who looks at queued again before stopping
 	broken     error // of a submission: the ring takes no more
 	idle       []uint32
 
@@ -106,6 +108,10 @@ func (q *queue) transfer(f sys.File, isWrite bool, p []byte, off int64) (int, er
 	q.queued++
 	submits := !q.submitting
 	if submits {
+		q.submitting = true
+		q.mu.Unlock()
+		runtime.Gosched()
+		q.mu.Lock()
 		q.submitLocked()
 	}
 	q.mu.Unlock()

@@ -1,0 +1,159 @@
+package pager
+
+import (
+	"context"
+	"math/bits"
+	"sync"
+	"sync/atomic"
+
+	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/pager/policy"
+)
+
+// Which pages are let into memory.
+//
+// To make a page resident costs more than to read it: another has to leave, the
+// processor's tables change twice, and other processors hear of it. For a page
+// that is read once that buys nothing. So when memory is full, a ReadAt of a whole
+// page that was not missed lately either is read through a buffer into the
+// caller's memory, and the page stays absent; it is let in at its second miss:
+//
+//	ReadAt, a whole page ──► resident? ──► missed lately? ──► let in (fault.go)
+//	                            │ yes         │ no
+//	                            ▼             ▼
+//	                          copy      read, copy, note the miss
+//
+// The misses that are remembered are about half as many as there are frames, as 2Q
+// advises: a page that comes again before so many others is let in. This is the idea of the
+// queues of ghosts in 2Q and S3-FIFO, and of admission in TinyLFU (Einziger,
+// Friedman, Manes: TinyLFU: A Highly Efficient Cache Admission Policy, ACM
+// Transactions on Storage 13(4), 2017), before any policy: whatever that one is, it
+// never sees a page that came once.
+//
+// A read of less than a page is always let in, since more of the page will be
+// wanted; so is whatever is pinned, and what is part of a stream.
+type admission struct {
+	missed []atomic.Uint32 // by a hash of the page: the rest of the hash
+	shift  uint
+
+	room    int64 // bytes of all buffers
+	once    sync.Once
+	region  sys.Region
+	buffers chan []byte // of a page, those that nobody reads into
+}
+
+// throughMax is how many reads go through buffers at a time, and throughBytes how
+// much memory these take; other reads are let in.
+const (
+	throughMax   = 128
+	throughBytes = 1 << 20
+)
+
+func (a *admission) init(frames int64, pageBytes int) {
+	n := max(bits.Len64(uint64(frames))-1, 1) // from half as many as frames to as many
+	a.missed = make([]atomic.Uint32, 1<<n)
+	a.shift = uint(64 - n)
+	a.room = min(throughMax*int64(pageBytes), throughBytes)
+	a.buffers = make(chan []byte, a.room/int64(pageBytes))
+}
+
+// knows tells whether the page was missed lately, and remembers that it was now.
+func (a *admission) knows(id policy.Page) bool {
+	h := uint64(id) * 0x9e3779b97f4a7c15 // Fibonacci hashing: the top bits are the best
+	place := &a.missed[h>>a.shift]
+	rest := uint32(h>>8) | 1
+	return place.Swap(rest) == rest
+}
+
+// take returns a buffer, or nil when all are in use.
+func (a *admission) take(pageBytes int) []byte {
+	a.once.Do(func() {
+		region, err := sys.MapAnonymous(int(a.room), sys.ProtRead|sys.ProtWrite, false)
+		if err != nil {
+			return // there is none, then
+		}
+		a.region = region
+		for at := 0; at+pageBytes <= int(a.room); at += pageBytes {
+			a.buffers <- region.Bytes()[at : at+pageBytes]
+		}
+	})
+	select {
+	case b := <-a.buffers:
+		return b
+	default:
+		return nil
+	}
+}
+
+// close gives the buffers' memory back. Nobody reads any more.
+func (a *admission) close() error {
+	if a.region.Len() == 0 {
+		return nil
+	}
+	return a.region.Release()
+}
+
+// readThrough reads the page at the offset at into p, if it need not be let into
+// memory, and returns how much: 0 for all others.
+func (m *Mapping) readThrough(ctx context.Context, p []byte, at uint64) (int, error) {
+	page, a := at>>m.shift, &m.pager.admit
+	if !m.passes(ctx, p, at) {
+		return 0, nil
+	}
+	buffer := a.take(m.pager.pageBytes)
+	if buffer == nil {
+		return 0, nil
+	}
+	defer func() { a.buffers <- buffer }()
+	if !m.tasks.begin() {
+		return 0, nil
+	}
+	defer m.tasks.end()
+	c := &m.table[page]
+	w := c.load()
+	if w.state() != absent || !c.swap(w, w.in(faulting)) {
+		return 0, nil
+	}
+	begun := m.pager.now()
+	err := m.readStore(run{first: page, count: 1}, buffer)
+	m.pager.stats.faults.Add(1)
+	m.pager.stats.faultTime.add(m.pager.now() - begun)
+	if err == nil {
+		copy(p[:m.valid(run{first: page, count: 1})], buffer)
+		m.pager.tellAccess(m, begun, int64(at), len(buffer), false)
+	}
+	m.passOn(page, buffer, err)
+	return min(len(p), len(buffer), int(m.size-at)), err
+}
+
+// passes tells whether the page at the offset at is wanted as a whole, by nobody
+// who waited for it lately, in memory that is full, and begins no stream.
+func (m *Mapping) passes(ctx context.Context, p []byte, at uint64) bool {
+	pager := m.pager
+	page := at >> m.shift
+	switch {
+	case pager.config.AdmitAll || ctx.Done() != nil || m.table[page].load().state() != absent:
+		return false
+	case at&m.inPage != 0 || uint64(len(p)) < min(m.inPage+1, m.size-at) || uint64(len(p)) > m.inPage+1:
+		return false
+	case pager.frames.free() > pager.frames.limit/8:
+		return false
+	}
+	return !m.ahead.expects(page) && !pager.admit.knows(m.pageID(page))
+}
+
+// passOn ends the fault of a page that was read into a buffer: it is absent again,
+// unless others have come to want it meanwhile and there is a frame.
+func (m *Mapping) passOn(page uint64, buffer []byte, err error) {
+	p := m.pager
+	c := &m.table[page]
+	if err == nil && p.waits.wanted(page, c) && p.frames.try(1) == 1 {
+		r := run{first: page, count: 1}
+		copy(m.data[page<<m.shift:(page+1)<<m.shift], buffer)
+		m.install(r)
+		return
+	}
+	p.stats.passed.Add(1)
+	c.set(c.load(), 0)
+	p.waits.finish(page, c, err)
+}
