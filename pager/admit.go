@@ -3,10 +3,8 @@ package pager
 import (
 	"context"
 	"math/bits"
-	"sync"
 	"sync/atomic"
 
-	"github.com/filemap-go/filemap/internal/sys"
 	"github.com/filemap-go/filemap/pager/policy"
 )
 
@@ -36,10 +34,7 @@ type admission struct {
 	missed []atomic.Uint32 // by a hash of the page: the rest of the hash
 	shift  uint
 
-	room    int64 // bytes of all buffers
-	once    sync.Once
-	region  sys.Region
-	buffers chan []byte // of a page, those that nobody reads into
+	buffers buffers // of a page, for reads that are under way
 }
 
 // throughMax is how many reads go through buffers at a time, and throughBytes how
@@ -53,8 +48,7 @@ func (a *admission) init(frames int64, pageBytes int) {
 	n := max(bits.Len64(uint64(frames))-1, 1) // from half as many as frames to as many
 	a.missed = make([]atomic.Uint32, 1<<n)
 	a.shift = uint(64 - n)
-	a.room = min(throughMax*int64(pageBytes), throughBytes)
-	a.buffers = make(chan []byte, a.room/int64(pageBytes))
+	a.buffers.init(pageBytes, min(throughMax, throughBytes/pageBytes), false)
 }
 
 // knows tells whether the page was missed lately, and remembers that it was now.
@@ -65,34 +59,6 @@ func (a *admission) knows(id policy.Page) bool {
 	return place.Swap(rest) == rest
 }
 
-// take returns a buffer, or nil when all are in use.
-func (a *admission) take(pageBytes int) []byte {
-	a.once.Do(func() {
-		region, err := sys.MapAnonymous(int(a.room), sys.ProtRead|sys.ProtWrite, false)
-		if err != nil {
-			return // there is none, then
-		}
-		a.region = region
-		for at := 0; at+pageBytes <= int(a.room); at += pageBytes {
-			a.buffers <- region.Bytes()[at : at+pageBytes]
-		}
-	})
-	select {
-	case b := <-a.buffers:
-		return b
-	default:
-		return nil
-	}
-}
-
-// close gives the buffers' memory back. Nobody reads any more.
-func (a *admission) close() error {
-	if a.region.Len() == 0 {
-		return nil
-	}
-	return a.region.Release()
-}
-
 // readThrough reads the page at the offset at into p, if it need not be let into
 // memory, and returns how much: 0 for all others.
 func (m *Mapping) readThrough(ctx context.Context, p []byte, at uint64) (int, error) {
@@ -100,11 +66,11 @@ func (m *Mapping) readThrough(ctx context.Context, p []byte, at uint64) (int, er
 	if !m.passes(ctx, p, at) {
 		return 0, nil
 	}
-	buffer := a.take(m.pager.pageBytes)
+	buffer := a.buffers.take()
 	if buffer == nil {
 		return 0, nil
 	}
-	defer func() { a.buffers <- buffer }()
+	defer a.buffers.put(buffer)
 	if !m.tasks.begin() {
 		return 0, nil
 	}

@@ -66,7 +66,7 @@ type Config struct {
 
 	// ScanBytes is how far a sequential read by ReadAt, of a mapping larger than the
 	// budget, must have come until what it reads next no longer displaces other
-	// pages: 0 is a quarter of the budget, a negative number turns it off. See
+	// pages: 0 is a sixteenth of the budget, a negative number turns it off. See
 	// scan.go. Without readahead there are no scans.
 	ScanBytes int64
 
@@ -113,10 +113,10 @@ type Pager struct {
 	mappings map[uint64]*Mapping // by Mapping.id; changed under mu and policyMu
 
 	swap    *swapFile // nil without swap
-	scans   scanRoom
+	pieces  buffers   // of scans
 	admit   admission
 	stats   statistics
-	scratch sync.Pool // of *scratch, for swapping out, stable writes and scans
+	scratch sync.Pool // of *scratch, for swapping out and stable writes
 
 	kicks   chan struct{}
 	stop    chan struct{}
@@ -189,9 +189,9 @@ func (p *Pager) configure(c Config) error {
 		c.ReadaheadBytes = defaultReadahead
 	}
 	if c.ScanBytes == 0 {
-		c.ScanBytes = c.Budget / 4
+		c.ScanBytes = c.Budget / 16
 	}
-	p.scans.init(limit, p.shift)
+	p.initScans(c.Budget)
 	p.admit.init(limit, p.pageBytes)
 	c.ReadaheadBytes = max(min(c.ReadaheadBytes, c.Budget/8), 0)
 	p.config = c
@@ -207,12 +207,12 @@ func (p *Pager) Budget() int64 { return p.frames.limit << p.shift }
 
 // Overhead is a bound of the memory, in bytes, that the pager needs beside its
 // budget: 8 bytes and a 512th of them for each page of each mapping, 64 for each
-// frame (the policy's memory, and what is known of pages in swap), and 12 MiB for
+// frame (the policy's memory, and what is known of pages in swap), and 16 MiB for
 // buffers and goroutines that are reading, writing or swapping.
 func (p *Pager) Overhead() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	total := int64(12<<20) + 64*p.frames.limit
+	total := int64(16<<20) + 64*p.frames.limit
 	for _, m := range p.mappings {
 		total += int64(len(m.table))*8 + int64(len(m.chunks))*8
 	}
@@ -256,7 +256,7 @@ func (p *Pager) shut() error {
 	p.mu.Unlock()
 	close(p.stop)
 	p.stopped.Wait()
-	if err := p.admit.close(); err != nil {
+	if err := errors.Join(p.admit.buffers.close(), p.pieces.close()); err != nil {
 		return &Error{Op: "close", Err: err}
 	}
 	if p.swap == nil {

@@ -41,43 +41,24 @@ type scan struct {
 // piece is consecutive pages of a scan, in a buffer.
 type piece struct {
 	run
-	buffer *scratch
+	buffer []byte
 	writes uint64        // Mapping.writes when its reading began
 	done   chan struct{} // closed when it has been read, or not
 	err    error
 }
 
 const (
-	scanBytes  = 4 << 20 // of all pieces
-	scanPieces = 4       // at least, if there is room for as many pages
+	scanBytes = 8 << 20 // of all pieces
+	scanPiece = 1 << 20
 )
 
-// scanRoom bounds the buffers of all scans of a pager.
-type scanRoom struct {
-	pages int   // of a piece
-	most  int64 // pieces; below 2 the budget is too small for scans
-	used  atomic.Int64
-}
-
-// init allows an eighth of the budget for buffers, at most.
-func (r *scanRoom) init(budgetPages int64, shift uint) {
-	all := min(budgetPages/8, scanBytes>>shift)
-	r.pages = int(min(max(all/scanPieces, 1), maxRun))
-	r.most = all / int64(r.pages)
-}
-
-// take returns a buffer, or nil when as many as may be are in use.
-func (r *scanRoom) take(p *Pager) *scratch {
-	if r.used.Add(1) > r.most {
-		r.used.Add(-1)
-		return nil
-	}
-	return p.borrow()
-}
-
-func (r *scanRoom) put(p *Pager, s *scratch) {
-	p.scratch.Put(s)
-	r.used.Add(-1)
+// initScans allows at most an eighth of the budget for pieces. With fewer than two
+// there are no scans.
+func (p *Pager) initScans(budget int64) {
+	all := min(budget/8, scanBytes)
+	piece := min(all/4, scanPiece) &^ (int64(p.pageBytes) - 1)
+	piece = max(piece, int64(p.pageBytes))
+	p.pieces.init(int(piece), int(all/piece), true)
 }
 
 // wrote is told that the store was written, as far as it was.
@@ -86,7 +67,7 @@ func (m *Mapping) wrote() { m.writes.Add(1) }
 // scanMin is how many pages a stream of a mapping of that many bytes must have gone
 // on for, until it becomes a scan; 0: it never does.
 func (p *Pager) scanMin(length int64) uint64 {
-	if p.config.ScanBytes < 0 || p.scans.most < 2 || length <= p.Budget() {
+	if p.config.ScanBytes < 0 || p.pieces.count < 2 || length <= p.Budget() {
 		return 0
 	}
 	return max(uint64(p.config.ScanBytes)>>p.shift, 1)
@@ -140,7 +121,7 @@ func (s *scan) copyTo(ctx context.Context, p []byte, at uint64) int {
 			s.endLocked()
 			return 0
 		}
-		n = copy(p, one.buffer.bytes()[at-one.first<<m.shift:wanted-one.first<<m.shift])
+		n = copy(p, one.buffer[at-one.first<<m.shift:wanted-one.first<<m.shift])
 	}
 	if n == 0 {
 		s.endLocked() // the fault that comes now tells why
@@ -188,24 +169,24 @@ func (s *scan) reach(page uint64) *piece {
 // readOn begins to read what follows, as far as there are buffers. The caller has
 // the turn.
 func (s *scan) readOn() {
-	m, room := s.m, &s.m.pager.scans
+	m, pieces := s.m, &s.m.pager.pieces
 	for s.end < uint64(len(m.table)) {
-		buffer := room.take(m.pager)
+		buffer := pieces.take()
 		if buffer == nil {
 			return
 		}
 		if !m.tasks.begin() {
-			room.put(m.pager, buffer)
+			pieces.put(buffer)
 			return
 		}
-		count := min(uint64(room.pages), uint64(len(m.table))-s.end)
+		count := min(uint64(len(buffer))>>m.shift, uint64(len(m.table))-s.end)
 		one := &piece{run: run{first: s.end, count: int(count)}, buffer: buffer, writes: m.writes.Load(), done: make(chan struct{})}
 		s.pieces = append(s.pieces, one)
 		s.end += count
 		go func() {
 			defer m.tasks.end()
 			defer close(one.done)
-			one.err = m.readStore(one.run, one.buffer.bytes()[:one.count<<m.shift])
+			one.err = m.readStore(one.run, one.buffer[:one.count<<m.shift])
 			m.pager.stats.passed.Add(uint64(one.count))
 		}()
 	}
@@ -215,11 +196,11 @@ func (s *scan) readOn() {
 func (one *piece) release(p *Pager) {
 	select {
 	case <-one.done:
-		p.scans.put(p, one.buffer)
+		p.pieces.put(one.buffer)
 	default:
 		go func() {
 			<-one.done
-			p.scans.put(p, one.buffer)
+			p.pieces.put(one.buffer)
 		}()
 	}
 }

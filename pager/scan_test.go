@@ -66,7 +66,7 @@ func TestScanLeavesPagesAlone(t *testing.T) {
 	if after := p.Stats(); after.Evictions > st.Evictions+32 || after.PassedPages < st.PassedPages+192 {
 		t.Errorf("the other half: %d were scanned, %d evicted", after.PassedPages-st.PassedPages, after.Evictions-st.Evictions)
 	}
-	if m.scan.Load() != nil || p.scans.used.Load() != 0 {
+	if m.scan.Load() != nil || p.pieces.inUse() != 0 {
 		t.Error("the scan has come to the end and goes on")
 	}
 }
@@ -186,7 +186,7 @@ func TestScanIsLeft(t *testing.T) {
 	if err := m.Close(); err != nil {
 		t.Error(err)
 	}
-	until(t, "buffers to come back", func() bool { return p.scans.used.Load() == 0 })
+	until(t, "buffers to come back", func() bool { return p.pieces.inUse() == 0 })
 }
 
 // Several read one stream, others another, and each gets what is there.
@@ -209,5 +209,5 @@ func TestScansOfMany(t *testing.T) {
 	if err := m.Close(); err != nil {
 		t.Error(err)
 	}
-	until(t, "buffers to come back", func() bool { return p.scans.used.Load() == 0 })
+	until(t, "buffers to come back", func() bool { return p.pieces.inUse() == 0 })
 }
