@@ -229,12 +229,32 @@ func (w *worker) storeAt() error {
 	if w.mode == ReadOnly {
 		return nil
 	}
+	if w.goroutines == 1 && w.r.IntN(2) == 0 {
+		return w.storePage()
+	}
 	index := w.own()
 	b := binary.LittleEndian.AppendUint64(nil, word(index, w.counts[index]+1))
 	if _, err := w.m.WriteAt(b, int64(index*8)); err != nil {
 		return w.checked(err)
 	}
 	w.counts[index]++
+	return nil
+}
+
+// storePage stores a page, all of whose words are this goroutine's: it is alone.
+func (w *worker) storePage() error {
+	words := uint64(sys.PageSize / 8)
+	first := uint64(w.r.IntN(w.pages)) * words
+	b := make([]byte, 0, sys.PageSize)
+	for i := range words {
+		b = binary.LittleEndian.AppendUint64(b, word(first+i, w.counts[first+i]+1))
+	}
+	if _, err := w.m.WriteAt(b, int64(first*8)); err != nil {
+		return w.checked(err)
+	}
+	for i := range words {
+		w.counts[first+i]++
+	}
 	return nil
 }
 

@@ -451,16 +451,28 @@ func (m *Mapping) WriteAtContext(ctx context.Context, p []byte, off int64) (int,
 	done := 0
 	for done < len(p) {
 		at := uint64(off) + uint64(done)
-		n := min(len(p)-done, m.copyBytes()-int(at&m.inPage))
-		pin, err := m.PinWrite(ctx, int64(at), n)
+		n, err := m.overwrite(ctx, p[done:], at)
+		if n == 0 && err == nil {
+			n, err = m.storePinned(ctx, p[done:], at)
+		}
 		if err != nil {
 			return done, err
 		}
-		copy(pin.Bytes(), p[done:])
-		pin.Unpin()
 		done += n
 	}
 	return done, nil
+}
+
+// storePinned stores the beginning of p to pages that it pins, and returns how
+// much.
+func (m *Mapping) storePinned(ctx context.Context, p []byte, at uint64) (int, error) {
+	n := min(len(p), m.copyBytes()-int(at&m.inPage))
+	pin, err := m.PinWrite(ctx, int64(at), n)
+	if err != nil {
+		return 0, err
+	}
+	defer pin.Unpin()
+	return copy(pin.Bytes(), p), nil
 }
 
 // tasks counts what is under way on a mapping, so that Close can wait for it.
