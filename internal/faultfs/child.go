@@ -78,7 +78,8 @@ func (c *control) Mount(args MountArgs, answer *MountAnswer) error {
 	if err != nil {
 		return err
 	}
-	v := &volume{store: store, faults: newFaults(), dir: args.Dir}
+	faults := newFaults()
+	v := &volume{store: newRecorder(store, faults), faults: faults, dir: args.Dir}
 	v.root = v.newNode()
 	always := time.Duration(0) // ask every time: the directory changes behind the mount
 	server, err := fusefs.Mount(args.Dir, v.root, &fusefs.Options{
@@ -109,16 +110,21 @@ func missing(err error) bool {
 	return errors.Is(err, fs.ErrNotExist) || errors.Is(err, fs.ErrPermission) || errors.Is(err, syscall.ENODEV)
 }
 
-// Script replaces the script. Truncations for now are done when it returns.
+// Script replaces the script. What is to be done now is done when it returns.
 func (c *control) Script(text string, _ *None) error {
 	script, err := Parse(text)
 	if err != nil {
 		return err
 	}
-	isNow := func(r Rule) bool { return r.Effect == Truncate && r.Op == "" }
+	isNow := func(r Rule) bool { return r.event() && r.Op == "" }
+	c.volume.store.power(true)
 	c.volume.faults.load(slices.DeleteFunc(slices.Clone(script), isNow))
 	for _, r := range script {
-		if isNow(r) {
+		switch {
+		case !isNow(r):
+		case r.Effect == PowerCut:
+			c.volume.store.power(false)
+		default:
 			if err := c.volume.truncateNow(r); err != nil {
 				return err
 			}
@@ -129,7 +135,7 @@ func (c *control) Script(text string, _ *None) error {
 
 // Reset drops the script and the counts.
 func (c *control) Reset(None, *None) error {
-	c.volume.faults.reset()
+	c.volume.reset()
 	return nil
 }
 
@@ -148,9 +154,30 @@ func (c *control) Counts(_ None, answer *Counts) error {
 // Evict has the kernel forget a file's pages.
 func (c *control) Evict(name string, _ *None) error { return c.volume.evict(name) }
 
+// Record begins a history.
+func (c *control) Record(None, *None) error { return c.volume.store.record() }
+
+// Forget ends it.
+func (c *control) Forget(None, *None) error {
+	c.volume.store.forget()
+	return nil
+}
+
+// Mark puts a mark into the history.
+func (c *control) Mark(text string, _ *None) error {
+	c.volume.store.mark(text)
+	return nil
+}
+
+// History tells what has been recorded.
+func (c *control) History(_ None, answer *History) error {
+	*answer = c.volume.store.history()
+	return nil
+}
+
 // Unmount writes back what is dirty and unmounts; the parent ends the process.
 func (c *control) Unmount(None, *None) error {
-	c.volume.faults.reset()
+	c.volume.reset()
 	return c.server.Unmount()
 }
 

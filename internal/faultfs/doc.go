@@ -10,6 +10,8 @@
 //	│    │                 │   /dev/fuse    │ nodes and handles            │
 //	│    ▼                 │                │    │                         │
 //	│ kernel, page cache ◀─┼────────────────┼──▶ ▼                         │
+//	│                      │                │ recorder: power and history  │
+//	│ History: Cuts        │                │    ▼                         │
 //	└──────────────────────┘                │ store: a directory           │
 //	                                        └──────────────────────────────┘
 //
@@ -33,24 +35,55 @@
 //	allocate * error ENOSPC
 //	sync data error EIO
 //	open data direct                        # without page cache: cannot be mapped shared
+//	sync data ignore times 1                # it says that it has, and has not
 //	truncate data 10000                     # now, by nobody on this machine
 //	truncate data 10000 after 5 reads
+//	cut                                     # the power, now
+//	cut after 7 steps                       # seven changes and syncs are done, no more
+//	cut after 2 syncs
 //
 // That is
 //
 //	line   = op file [range] effect { "after" N | "times" N }
 //	       | "truncate" file size [ "after" N ops ]
+//	       | "cut" [ "after" N ( ops | "steps" ) ]
 //	op     = "open" | "read" | "write" | "allocate" | "sync"
 //	ops    = "opens" | "reads" | "writes" | "allocates" | "syncs"
 //	file   = its path below the mount, or "*" for all
 //	range  = "[" size "," ( size | "end" ) ")"
-//	effect = "delay" duration | "hold" | "error" errno | "short" size | "direct"
+//	effect = "delay" duration | "hold" | "error" errno | "short" size | "direct" | "ignore"
 //	size   = a number of bytes, or one of "KB" (1024 bytes), "MB", "GB"
 //
 // A line is about the requests of its op whose bytes overlap its range; without
 // a range, about all. Of these it lets the first N after "after" pass, and is then
 // in force for N "times", or for good. All lines in force apply: delays add up,
 // and the first error wins.
+//
+// # Power cuts
+//
+// From [FS.Record] on there is a history of steps: all that changes the disk, and
+// each sync. [History.Cuts] has the power go before and after every step of it, and
+// goes over the disks that there can be then: a process cannot tell whether its
+// power will go, so that one run is enough for all cuts of it. For those few that
+// are to see the device die there is "cut", after which everything fails with EIO,
+// until Reset or another Script. It loses nothing by itself, as the death of a
+// process does not.
+//
+// What a cut may lose is what was not synced since, each part by itself, whatever
+// came after it:
+//
+//	write       in sectors, half a page unless [Losses] say otherwise, so that a page
+//	            can be torn; and the new size by itself, if it is one: a size without
+//	            the bytes, which are zeros then
+//	truncate    and allocate: the size, and zeros as a write of them
+//	create      the entry of the directory, not the file; as mkdir and remove
+//	rename      as a whole; as two entries from one directory to another
+//
+// A sync of a file makes its bytes and its size durable, and not its name: that is
+// its directory's, and wants a sync of that. POSIX promises no more, and file
+// systems that give more (ext4 syncs the entry of a new file with the file) let
+// a forgotten sync pass. Steps that are kept happen in their order. [FS.Restore]
+// makes the mount hold what a cut has left, [Disk.WriteTo] a directory.
 //
 // # Requests are the kernel's
 //

@@ -42,7 +42,9 @@ type fate struct {
 	errno    syscall.Errno   // 0: none
 	most     int64           // bytes to answer at most
 	direct   bool
+	ignore   bool
 	truncate []Rule // to be done once the request is
+	cut      bool   // the power, then
 }
 
 func newFaults() *faults {
@@ -134,9 +136,9 @@ func (f *faults) decide(op Op, file string, off, n int64) fate {
 			continue
 		}
 		r.seen++
-		if r.Effect == Truncate {
+		if r.event() {
 			if r.seen == r.After {
-				met.truncate = append(met.truncate, r.Rule)
+				met.add(&r.Rule, nil)
 			}
 			continue
 		}
@@ -171,5 +173,11 @@ func (m *fate) add(r *Rule, release <-chan struct{}) {
 		m.most = min(m.most, r.Bytes)
 	case Direct:
 		m.direct = true
+	case Ignore:
+		m.ignore = true
+	case Truncate:
+		m.truncate = append(m.truncate, *r)
+	case PowerCut:
+		m.cut = true
 	}
 }

@@ -30,7 +30,7 @@ var (
 // Read answers with the bytes at off, or as the script has it.
 func (h *handle) Read(_ context.Context, dest []byte, off int64) (fuse.ReadResult, syscall.Errno) {
 	met := h.volume.faults.meet(Read, h.name, off, int64(len(dest)))
-	defer h.volume.truncateAfter(met)
+	defer h.volume.after(met)
 	if met.errno != 0 {
 		return nil, met.errno
 	}
@@ -44,7 +44,7 @@ func (h *handle) Read(_ context.Context, dest []byte, off int64) (fuse.ReadResul
 // Write stores data at off, or as the script has it.
 func (h *handle) Write(_ context.Context, data []byte, off int64) (uint32, syscall.Errno) {
 	met := h.volume.faults.meet(Write, h.name, off, int64(len(data)))
-	defer h.volume.truncateAfter(met)
+	defer h.volume.after(met)
 	if met.errno != 0 {
 		return 0, met.errno
 	}
@@ -55,7 +55,7 @@ func (h *handle) Write(_ context.Context, data []byte, off int64) (uint32, sysca
 // Allocate gives a range its blocks.
 func (h *handle) Allocate(_ context.Context, off, size uint64, mode uint32) syscall.Errno {
 	met := h.volume.faults.meet(Allocate, h.name, int64(off), int64(size))
-	defer h.volume.truncateAfter(met)
+	defer h.volume.after(met)
 	if met.errno != 0 {
 		return met.errno
 	}

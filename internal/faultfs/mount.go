@@ -87,6 +87,31 @@ func (f *FS) Release() error { return f.call("Release", None{}, &None{}) }
 // It waits for requests for them that are under way: not while one is held.
 func (f *FS) Evict(name string) error { return f.call("Evict", name, &None{}) }
 
+// Record begins a history: what is there now is taken to be durable, and all steps
+// from now on are remembered. One that was being recorded is dropped.
+func (f *FS) Record() error { return f.call("Record", None{}, &None{}) }
+
+// Mark puts a text into the history, where [Cut.Mark] finds it: that a Sync has
+// returned, say.
+func (f *FS) Mark(text string) error { return f.call("Mark", text, &None{}) }
+
+// History returns what has been recorded so far.
+func (f *FS) History() (History, error) {
+	var h History
+	err := f.call("History", None{}, &h)
+	return h, err
+}
+
+// Restore makes the file system hold a disk, as if it had been found so by a
+// machine that starts: without faults, and without a history until Record. Files
+// that are there by name stay the same files.
+func (f *FS) Restore(d Disk) error {
+	if err := errors.Join(f.call("Forget", None{}, &None{}), f.Reset()); err != nil {
+		return err
+	}
+	return d.WriteTo(f.Path(""))
+}
+
 // Counts tells what has happened so far.
 func (f *FS) Counts() (Counts, error) {
 	var c Counts

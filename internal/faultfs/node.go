@@ -15,7 +15,7 @@ import (
 
 // volume is what is mounted.
 type volume struct {
-	store  store
+	store  *recorder
 	faults *faults
 	dir    string // where
 	root   *node
@@ -43,6 +43,12 @@ var (
 )
 
 func (v *volume) newNode() *node { return &node{volume: v} }
+
+// reset takes all faults away and gives the power back.
+func (v *volume) reset() {
+	v.faults.reset()
+	v.store.power(true)
+}
 
 // name is the node's path, as a script and the store write it.
 func (n *node) name() string {
@@ -125,7 +131,7 @@ const storeFlags = syscall.O_ACCMODE | syscall.O_CREAT | syscall.O_EXCL | syscal
 
 func (n *node) open(name string, flags uint32, perm fs.FileMode) (*handle, uint32, syscall.Errno) {
 	met := n.volume.faults.meet(Open, name, 0, 0)
-	defer n.volume.truncateAfter(met)
+	defer n.volume.after(met)
 	if met.errno != 0 {
 		return nil, 0, met.errno
 	}
@@ -204,9 +210,12 @@ func (n *node) Rename(_ context.Context, name string, parent fusefs.InodeEmbedde
 // Fsync makes a file, or a directory's entries, durable.
 func (n *node) Fsync(_ context.Context, h fusefs.FileHandle, _ uint32) syscall.Errno {
 	met := n.volume.faults.meet(Sync, n.name(), 0, 0)
-	defer n.volume.truncateAfter(met)
+	defer n.volume.after(met)
 	if met.errno != 0 {
 		return met.errno
+	}
+	if met.ignore {
+		return 0
 	}
 	if open, ok := h.(*handle); ok {
 		return fusefs.ToErrno(open.file.Sync())
@@ -214,14 +223,17 @@ func (n *node) Fsync(_ context.Context, h fusefs.FileHandle, _ uint32) syscall.E
 	return fusefs.ToErrno(n.volume.store.syncDir(n.name()))
 }
 
-// truncateAfter does the truncations that a request has set off. The kernel is
-// told by somebody else, since it keeps the pages of the request locked until
-// that is answered.
-func (v *volume) truncateAfter(met fate) {
+// after does what a request has set off. The kernel is told of truncations by
+// somebody else, since it keeps the pages of the request locked until that is
+// answered.
+func (v *volume) after(met fate) {
 	for _, r := range met.truncate {
 		if err := v.store.truncate(r.File, r.Bytes); err == nil {
 			go v.tellTruncated(r)
 		}
+	}
+	if met.cut {
+		v.store.power(false)
 	}
 }
 

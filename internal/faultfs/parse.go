@@ -52,12 +52,17 @@ func parseLine(w words) (Rule, error) {
 	if err != nil {
 		return Rule{}, err
 	}
-	if verb == string(Truncate) {
+	switch Effect(verb) {
+	case Truncate:
 		return parseTruncate(w)
+	case PowerCut:
+		r := Rule{File: anyFile, Effect: PowerCut, To: endless}
+		err := r.parseMoment(w, append(slices.Clone(ops), AnyStep))
+		return r, err
 	}
 	r := Rule{Op: Op(verb), To: endless}
 	if !slices.Contains(ops, r.Op) {
-		return r, fmt.Errorf("%q is no operation: open, read, write, allocate, sync or truncate", verb)
+		return r, fmt.Errorf("%q is no operation: open, read, write, allocate, sync, truncate or cut", verb)
 	}
 	target, err := w.next("a file")
 	if err != nil {
@@ -114,7 +119,7 @@ func checkFile(name string) error {
 }
 
 func (r *Rule) parseEffect(w *words) error {
-	effect, err := w.next("an effect (delay, hold, error, short, direct)")
+	effect, err := w.next("an effect (delay, hold, error, short, direct, ignore)")
 	if err != nil {
 		return err
 	}
@@ -144,8 +149,13 @@ func (r *Rule) parseEffect(w *words) error {
 			return fmt.Errorf("%s cannot be direct: open can", r.Op)
 		}
 		return nil
+	case Ignore:
+		if r.Op != Sync {
+			return fmt.Errorf("%s cannot be ignored: sync can", r.Op)
+		}
+		return nil
 	}
-	return fmt.Errorf("%q is no effect: delay, hold, error, short or direct", effect)
+	return fmt.Errorf("%q is no effect: delay, hold, error, short, direct or ignore", effect)
 }
 
 func (r *Rule) parseDelay(w *words) error {
@@ -205,27 +215,42 @@ func parseTruncate(w words) (Rule, error) {
 	if err != nil {
 		return r, err
 	}
-	if r.Bytes, err = parseSize(size); err != nil || len(w) == 0 {
+	if r.Bytes, err = parseSize(size); err != nil {
 		return r, err
 	}
+	err = r.parseMoment(w, ops)
+	return r, err
+}
+
+// parseMoment reads nothing, which is now, or "after N" of what can be counted.
+func (r *Rule) parseMoment(w words, counted []Op) error {
+	if len(w) == 0 {
+		return nil
+	}
+	names := make([]string, len(counted))
+	for i, op := range counted {
+		names[i] = string(op) + "s"
+	}
+	list := strings.Join(names, ", ")
 	if word, _ := w.next(""); word != "after" {
-		return r, fmt.Errorf(`%q is not expected here: only "after N reads" (or opens, writes, …) is`, word)
+		return fmt.Errorf(`%q is not expected here: only "after N reads" (or %s) is`, word, list)
 	}
+	var err error
 	if r.After, err = w.number("after"); err != nil {
-		return r, err
+		return err
 	}
-	what, err := w.next("what to count: opens, reads, writes, allocates, syncs")
+	what, err := w.next("what to count: " + list)
 	if err != nil {
-		return r, err
+		return err
+	}
+	if !slices.Contains(names, what) {
+		return fmt.Errorf("%q is nothing to count: %s", what, list)
 	}
 	r.Op = Op(strings.TrimSuffix(what, "s"))
-	if !slices.Contains(ops, r.Op) || what == string(r.Op) {
-		return r, fmt.Errorf("%q is nothing to count: opens, reads, writes, allocates or syncs", what)
-	}
 	if len(w) > 0 {
-		return r, fmt.Errorf("%q is not expected here", w[0])
+		return fmt.Errorf("%q is not expected here", w[0])
 	}
-	return r, nil
+	return nil
 }
 
 // number takes a number, at least 1, that follows the word before.

@@ -24,6 +24,10 @@ func TestParse(t *testing.T) {
 		{"read data[0,end) hold", "read data hold\n"},
 		{"sync data error EIO times 2 after 1", "sync data error EIO after 1 times 2\n"},
 		{"open data direct", "open data direct\n"},
+		{"sync data ignore after 1", "sync data ignore after 1\n"},
+		{"cut", "cut\n"},
+		{"cut after 7 steps", "cut after 7 steps\n"},
+		{"cut after 2 writes", "cut after 2 writes\n"},
 		{"\n# nothing\n\n  allocate\t*  error ENOSPC  \n", "allocate * error ENOSPC\n"},
 	} {
 		script, err := faultfs.Parse(c.text)
@@ -35,9 +39,9 @@ func TestParse(t *testing.T) {
 
 func TestParseErrors(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"raed data hold", `faultfs: line 1, "raed data hold": "raed" is no operation: open, read, write, allocate, sync or truncate`},
+		{"raed data hold", `faultfs: line 1, "raed data hold": "raed" is no operation: open, read, write, allocate, sync, truncate or cut`},
 		{"read", "it ends where a file should be"},
-		{"read data", "it ends where an effect (delay, hold, error, short, direct) should be"},
+		{"read data", "it ends where an effect (delay, hold, error, short, direct, ignore) should be"},
 		{"read data explode", `"explode" is no effect`},
 		{"read /data hold", `"/data" is no file: its path below the mount`},
 		{"read ../data hold", `"../data" is no file`},
@@ -66,6 +70,12 @@ func TestParseErrors(t *testing.T) {
 		{"truncate data 1 after 5", "it ends where what to count"},
 		{"truncate data 1 after 5 read", `"read" is nothing to count`},
 		{"truncate data 1 after 5 reads now", `"now" is not expected here`},
+		{"truncate data 1 after 5 steps", `"steps" is nothing to count`},
+		{"write data ignore", "write cannot be ignored: sync can"},
+		{"cut data", `"data" is not expected here: only "after N`},
+		{"cut after 5", "it ends where what to count: opens, reads, writes, allocates, syncs, steps"},
+		{"cut after 5 cuts", `"cuts" is nothing to count`},
+		{"step * hold", `"step" is no operation`},
 		{"read data hold\n\nread data hode", `line 3, "read data hode"`},
 	} {
 		_, err := faultfs.Parse(c.text)
@@ -84,6 +94,7 @@ func FuzzParse(f *testing.F) {
 	f.Add("read data[1MB,2MB) delay 500ms\nread data[4096,8192) error EIO times 2")
 	f.Add("write data error ENOSPC after 3\ntruncate data 10000 after 5 reads")
 	f.Add("read data short 100 # so\nopen * direct\nsync d/f hold after 1 times 2")
+	f.Add("sync * ignore\ncut after 3 steps\ncut")
 	f.Fuzz(func(t *testing.T, text string) {
 		script, err := faultfs.Parse(text)
 		if err != nil {

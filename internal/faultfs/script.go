@@ -23,6 +23,10 @@ const (
 
 var ops = []Op{Open, Read, Write, Allocate, Sync}
 
+// AnyStep is what [History] has a [Step] for: all that changes the disk, and syncs.
+// It can be counted, but meets no fault.
+const AnyStep Op = "step"
+
 // Effect is what a line of a script does to a request.
 type Effect string
 
@@ -33,7 +37,9 @@ const (
 	Fail     Effect = "error"
 	Short    Effect = "short"
 	Direct   Effect = "direct"
+	Ignore   Effect = "ignore"
 	Truncate Effect = "truncate"
+	PowerCut Effect = "cut"
 )
 
 // anyFile is the name in a rule that is about all files.
@@ -44,7 +50,7 @@ const endless = math.MaxInt64
 
 // Rule is one line of a script.
 type Rule struct {
-	Op       Op // of a truncate: the requests that are counted; "" for now
+	Op       Op // of a truncate or cut: the requests that are counted; "" for now
 	File     string
 	From, To int64 // the half-open range of bytes; To is endless for "end"
 	Effect   Effect
@@ -65,6 +71,9 @@ func (r *Rule) matches(op Op, file string, off, n int64) bool {
 	return off < r.To && off+max(n, 1) > r.From
 }
 
+// event tells whether the rule is about something that happens once.
+func (r *Rule) event() bool { return r.Effect == Truncate || r.Effect == PowerCut }
+
 // Script is a list of rules.
 type Script []Rule
 
@@ -80,8 +89,11 @@ func (s Script) String() string {
 
 // String returns the rule as a line of a script.
 func (r *Rule) String() string {
-	if r.Effect == Truncate {
-		text := fmt.Sprintf("truncate %s %s", r.File, sizeText(r.Bytes))
+	if r.event() {
+		text := string(r.Effect)
+		if r.Effect == Truncate {
+			text += fmt.Sprintf(" %s %s", r.File, sizeText(r.Bytes))
+		}
 		if r.Op != "" {
 			text += fmt.Sprintf(" after %d %ss", r.After, r.Op)
 		}
