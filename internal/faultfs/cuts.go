@@ -58,7 +58,7 @@ func (h *History) Cuts(l Losses) iter.Seq[Cut] {
 		for at := h.Begin; ; at++ {
 			for kept := range l.subsets(len(r.pending)) {
 				d := r.disk(func(i int) bool { return kept[i] })
-				key := d.key()
+				key := d.Sum()
 				if seen[key] {
 					continue
 				}
@@ -128,8 +128,8 @@ func keptText(kept []bool) string {
 	return b.String()
 }
 
-// key is the same for disks that hold the same.
-func (d *Disk) key() (sum [sha256.Size]byte) {
+// Sum is the same for disks that hold the same.
+func (d *Disk) Sum() (sum [sha256.Size]byte) {
 	h := sha256.New()
 	add := func(b []byte) {
 		var n [8]byte
