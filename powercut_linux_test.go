@@ -11,6 +11,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"syscall"
 	"testing"
@@ -26,19 +27,29 @@ import (
 //
 // With FILEMAP_KILLS set, as in .ci/run, many more are looked at.
 
-// cutsOf hands each disk that a power cut can leave of the file system's history to
-// check, with the number that was marked last, and returns how many there were and
-// what was wrong with the first that was not right.
-func cutsOf(t *testing.T, f *faultfs.FS, l faultfs.Losses, check func(c faultfs.Cut, mark int) error) (cuts int, wrong error) {
+// The marks of a history say how many commits or syncs have returned. Before the
+// first nothing was promised.
+const (
+	anyMark     = ""
+	openingMark = "-1" // a recovery begins
+)
+
+// cutsOf hands each disk that a power cut can leave of the file system's history,
+// from a mark on, to check, with the number that was marked last, and returns how
+// many there were and what was wrong with the first that was not right.
+func cutsOf(t *testing.T, f *faultfs.FS, from string, l faultfs.Losses, check func(c faultfs.Cut, mark int) error) (cuts int, wrong error) {
 	t.Helper()
 	h, err := f.History()
 	if err != nil {
 		t.Fatal(err)
 	}
+	h.Begin = 1 + slices.IndexFunc(h.Steps, func(s faultfs.Step) bool {
+		return s.Op == faultfs.StepMark && (from == anyMark || s.Name == from)
+	})
 	for c := range h.Cuts(l) {
 		mark, err := strconv.Atoi(c.Mark)
 		if err != nil {
-			continue // nothing has been promised yet
+			t.Fatal(err)
 		}
 		cuts++
 		if err := check(c, mark); err != nil {
@@ -211,7 +222,7 @@ func TestPowerCutsOfCommit(t *testing.T) {
 				all = append(all, faultfs.Losses{Sector: 512, Random: 300})
 			}
 			for _, l := range all {
-				cuts, err := cutsOf(t, f, l, func(cut faultfs.Cut, done int) error {
+				cuts, err := cutsOf(t, f, anyMark, l, func(cut faultfs.Cut, done int) error {
 					return checkDisk(dir, cut.Disk, states, done, done+1)
 				})
 				if err != nil {
@@ -236,7 +247,7 @@ func TestPowerCutsOfRecovery(t *testing.T) {
 			c.record(t, f, "", nil)
 			var disks []faultfs.Disk
 			var done []int
-			if _, err := cutsOf(t, f, losses(4, 8), func(cut faultfs.Cut, mark int) error {
+			if _, err := cutsOf(t, f, anyMark, losses(4, 8), func(cut faultfs.Cut, mark int) error {
 				disks, done = append(disks, cut.Disk), append(done, mark)
 				return nil
 			}); err != nil {
@@ -287,8 +298,7 @@ func (r *recovery) cut(t *testing.T, low, high int) error {
 	if err != nil {
 		return fmt.Errorf("read before the recovery: %w", err)
 	}
-	const opening = -1 // the mark
-	if err := r.f.Mark(strconv.Itoa(opening)); err != nil {
+	if err := r.f.Mark(openingMark); err != nil {
 		return err
 	}
 	found, err := opened(path, r.states, read, read, filemap.Sequential)
@@ -298,15 +308,9 @@ func (r *recovery) cut(t *testing.T, low, high int) error {
 	if err := r.f.Mark(strconv.Itoa(found)); err != nil {
 		return err
 	}
-	began := false
-	_, err = cutsOf(t, r.f, losses(6, 10), func(cut faultfs.Cut, mark int) error {
+	_, err = cutsOf(t, r.f, openingMark, losses(6, 10), func(cut faultfs.Cut, mark int) error {
 		low, high := low, high
-		switch {
-		case mark == opening:
-			began = true
-		case !began:
-			return nil // as it was before the crash
-		default:
+		if cut.Mark != openingMark {
 			low, high = mark, mark
 		}
 		key := recovered{cut.Disk.Sum(), low, high}
@@ -370,7 +374,7 @@ func lastMark(t *testing.T, f *faultfs.FS) int {
 }
 
 // What the cuts are for: a Commit that leaves something out is found out.
-func TestBrokenCommitsAreCaught(t *testing.T) {
+func TestBrokenAtomicIsCaught(t *testing.T) {
 	f, dir := faultfs.New(t), crashDir(t, 0)
 	for _, broken := range []struct {
 		name, script string
@@ -384,7 +388,7 @@ func TestBrokenCommitsAreCaught(t *testing.T) {
 			for _, c := range commitCases[:5] {
 				c.record(t, f, broken.script, broken.prepare)
 				states := c.states()
-				cuts, err := cutsOf(t, f, losses(8, 14), func(cut faultfs.Cut, done int) error {
+				cuts, err := cutsOf(t, f, anyMark, losses(8, 14), func(cut faultfs.Cut, done int) error {
 					return checkDisk(dir, cut.Disk, states, done, done+1)
 				})
 				if err == nil {
