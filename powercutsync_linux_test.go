@@ -64,7 +64,7 @@ func (s *syncer) run(f *faultfs.FS, sync func(*filemap.Map) error) (states [][]b
 			return nil, err
 		}
 	}
-	for round, size := range []int{syncerSize, syncerSize, 5 * powerPage, powerPage + 100, 2 * powerPage} {
+	for round, size := range []int{syncerSize, syncerSize, 5 * powerPage, powerPage + 100, 0, 2 * powerPage} {
 		now = bytes.Clone(now)
 		if s.grows && size != len(now) {
 			if err := m.Resize(int64(size)); err != nil {
@@ -72,9 +72,9 @@ func (s *syncer) run(f *faultfs.FS, sync func(*filemap.Map) error) (states [][]b
 			}
 			now = append(now[:min(size, len(now))], make([]byte, max(size-len(now), 0))...)
 		}
+		letters := bytes.Repeat([]byte{byte('a' + round)}, min(100, len(now)))
 		// The first byte, the last, and some over the edge of a page.
-		letters := bytes.Repeat([]byte{byte('a' + round)}, 100)
-		for _, off := range []int{0, powerPage - 50, len(now) - len(letters)} {
+		for _, off := range []int{0, min(powerPage-50, len(now)), len(now) - len(letters)} {
 			if _, err := m.WriteAt(letters, int64(off)); err != nil {
 				return nil, err
 			}
