@@ -66,7 +66,7 @@ func cutsOf(t *testing.T, f *faultfs.FS, from string, l faultfs.Losses, check fu
 // losses are every subset of so many changes, and of some more in a thorough run.
 func losses(every, thorough int) faultfs.Losses {
 	if isThorough() {
-		return faultfs.Losses{Every: thorough, Random: 200}
+		return faultfs.Losses{Every: thorough, Random: 100}
 	}
 	return faultfs.Losses{Every: every, Random: 10}
 }
@@ -88,15 +88,17 @@ type commits struct {
 	size  int
 	pages [][]int
 	made  bool // the writer makes the file
+	again bool // and closes and opens it between
 }
 
 var commitCases = []commits{
-	{"one page, then another", 2 * powerPage, [][]int{{0}, {1}}, false},
-	{"the same page thrice", powerPage, [][]int{{0}, {0}, {0}}, false},
-	{"two pages, then one of them", 3 * powerPage, [][]int{{0, 2}, {2}}, false},
-	{"three pages twice", 3 * powerPage, [][]int{{0, 1, 2}, {0, 1, 2}}, false},
-	{"an odd end", powerPage + 77, [][]int{{0, 1}, {1}}, false},
-	{"a file just made", 2 * powerPage, [][]int{{1}, {0, 1}}, true},
+	{"one page, then another", 2 * powerPage, [][]int{{0}, {1}}, false, false},
+	{"the same page thrice", powerPage, [][]int{{0}, {0}, {0}}, false, false},
+	{"two pages, then one of them", 3 * powerPage, [][]int{{0, 2}, {2}}, false, false},
+	{"three pages twice", 3 * powerPage, [][]int{{0, 1, 2}, {0, 1, 2}}, false, false},
+	{"an odd end", powerPage + 77, [][]int{{0, 1}, {1}}, false, false},
+	{"opened for each", 2 * powerPage, [][]int{{0, 1}, {0}}, false, true},
+	{"a file just made", 2 * powerPage, [][]int{{1}, {0, 1}}, true, false},
 }
 
 // powerPage is the page of every system that FUSE is tested on.
@@ -145,7 +147,11 @@ func (c *commits) run(f *faultfs.FS, prepare func(*filemap.Map)) (err error) {
 	if err != nil {
 		return err
 	}
-	defer func() { err = errors.Join(err, m.Close()) }()
+	defer func() {
+		if closeErr := m.Close(); !errors.Is(closeErr, os.ErrClosed) {
+			err = errors.Join(err, closeErr)
+		}
+	}()
 	if err := f.Mark("0"); err != nil {
 		return err
 	}
@@ -165,6 +171,16 @@ func (c *commits) run(f *faultfs.FS, prepare func(*filemap.Map)) (err error) {
 		}
 		if err := f.Mark(strconv.Itoa(g + 1)); err != nil {
 			return err
+		}
+		if c.again {
+			if err := m.Close(); err != nil {
+				return err
+			}
+			again, err := filemap.Open(f.Path("data"), filemap.ReadWrite, filemap.Atomic)
+			if err != nil {
+				return err
+			}
+			m = again
 		}
 	}
 	return nil
@@ -217,9 +233,9 @@ func TestPowerCutsOfCommit(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			c.record(t, f, "", nil)
 			states := c.states()
-			all := []faultfs.Losses{losses(10, 14)}
+			all := []faultfs.Losses{losses(10, 12)}
 			if isThorough() {
-				all = append(all, faultfs.Losses{Sector: 512, Random: 300})
+				all = append(all, faultfs.Losses{Sector: 512, Random: 100})
 			}
 			for _, l := range all {
 				cuts, err := cutsOf(t, f, anyMark, l, func(cut faultfs.Cut, done int) error {
@@ -238,26 +254,23 @@ func TestPowerCutsOfCommit(t *testing.T) {
 // after a cut; and what was found then stays.
 func TestPowerCutsOfRecovery(t *testing.T) {
 	f, dir := faultfs.New(t), crashDir(t, 0)
-	cases := commitCases[:2]
+	cases, most := commitCases[:2], 30
 	if isThorough() {
-		cases = commitCases
+		cases, most = commitCases, 100
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
 			c.record(t, f, "", nil)
 			var disks []faultfs.Disk
 			var done []int
-			if _, err := cutsOf(t, f, anyMark, losses(4, 8), func(cut faultfs.Cut, mark int) error {
+			if _, err := cutsOf(t, f, anyMark, losses(4, 6), func(cut faultfs.Cut, mark int) error {
 				disks, done = append(disks, cut.Disk), append(done, mark)
 				return nil
 			}); err != nil {
 				t.Fatal(err)
 			}
 			r := recovery{f: f, dir: dir, states: c.states(), seen: map[recovered]bool{}}
-			every := 1
-			if !isThorough() {
-				every = max(len(disks)/30, 1)
-			}
+			every := max(len(disks)/most, 1)
 			for i := 0; i < len(disks); i += every {
 				begin(t, f, disks[i], "")
 				if err := r.cut(t, done[i], done[i]+1); err != nil {
@@ -308,7 +321,7 @@ func (r *recovery) cut(t *testing.T, low, high int) error {
 	if err := r.f.Mark(strconv.Itoa(found)); err != nil {
 		return err
 	}
-	_, err = cutsOf(t, r.f, openingMark, losses(6, 10), func(cut faultfs.Cut, mark int) error {
+	_, err = cutsOf(t, r.f, openingMark, losses(6, 8), func(cut faultfs.Cut, mark int) error {
 		low, high := low, high
 		if cut.Mark != openingMark {
 			low, high = mark, mark
@@ -330,7 +343,7 @@ func TestPowerCutsAfterKill(t *testing.T) {
 	f, dir := faultfs.New(t), crashDir(t, 0)
 	cases := commitCases[:2]
 	if isThorough() {
-		cases = commitCases[:5]
+		cases = commitCases[:6]
 	}
 	for _, c := range cases {
 		t.Run(c.name, func(t *testing.T) {
@@ -388,7 +401,7 @@ func TestBrokenAtomicIsCaught(t *testing.T) {
 			for _, c := range commitCases[:5] {
 				c.record(t, f, broken.script, broken.prepare)
 				states := c.states()
-				cuts, err := cutsOf(t, f, anyMark, losses(8, 14), func(cut faultfs.Cut, done int) error {
+				cuts, err := cutsOf(t, f, anyMark, losses(8, 10), func(cut faultfs.Cut, done int) error {
 					return checkDisk(dir, cut.Disk, states, done, done+1)
 				})
 				if err == nil {

@@ -118,7 +118,7 @@ func (s *syncer) cuts(t *testing.T, f *faultfs.FS, script string, sync func(*fil
 	if err != nil {
 		t.Fatal(err)
 	}
-	return cutsOf(t, f, anyMark, losses(8, 14), func(c faultfs.Cut, synced int) error {
+	return cutsOf(t, f, anyMark, losses(8, 12), func(c faultfs.Cut, synced int) error {
 		b, there := c.Disk.Files["data"]
 		if !there {
 			return errors.New("there is no file")
@@ -227,7 +227,7 @@ func appendCuts(t *testing.T, f *faultfs.FS, script string, sync func(*filemap.M
 		all = append(all, appendedRecord(uint64(number))...)
 		ends = append(ends, len(all))
 	}
-	return cutsOf(t, f, anyMark, losses(8, 12), func(c faultfs.Cut, synced int) error {
+	return cutsOf(t, f, anyMark, losses(8, 10), func(c faultfs.Cut, synced int) error {
 		b, there := c.Disk.Files["log"]
 		if !there {
 			return errors.New("there is no file")
