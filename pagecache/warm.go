@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"time"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -21,6 +22,7 @@ type Result struct {
 	AfterPages  *int64 `json:"cached_pages"`        // of the range
 
 	ReadBytes    int64             `json:"read_bytes"`    // by Warm, of what was missing
+	Rounds       int               `json:"rounds"`        // of Warm: how often it read what was missing then; 0 where nothing was
 	HolePages    int64             `json:"hole_pages"`    // not in memory, and left out by Warm: no block of a device holds them
 	WrittenPages *int64            `json:"written_pages"` // by Evict: dirty before, clean after
 	Stayed       []Stay            `json:"stayed"`        // of Evict
@@ -44,7 +46,7 @@ type WarmOptions struct {
 	BytesPerSecond int64
 
 	// Progress is called between parts, with the bytes of missing pages that were
-	// read so far and those of all.
+	// read so far and those of all, which grow with each round.
 	Progress func(done, total int64)
 }
 
@@ -55,6 +57,9 @@ const warmBytes = 1 << 20
 // it (pread(2)), where advice such as WILLNEED is cut off at one readahead; what
 // is in memory already is not read again. The pages of holes are left out: there
 // is no device to save from.
+//
+// The kernel may take pages back while others are read. So Warm looks again, and
+// reads what is missing then, in a few more rounds.
 //
 // Of a whole file the kernel reads ahead, in larger and larger folios, which later
 // cost a mapping fewer faults. Of Ranges it reads exactly these, in single pages.
@@ -103,29 +108,61 @@ func (w *warming) run(ctx context.Context) (*Result, error) {
 	if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 		return nil, err
 	}
-	var missing []span
-	for _, s := range asked {
-		gaps, holes, err := w.missing(ctx, s)
-		if err != nil {
-			return nil, err
-		}
-		r.HolePages += holes
-		missing = append(missing, gaps...)
-	}
-	for _, s := range missing {
-		w.total += s.clip(w.size).Length
-	}
-	w.buffer = make([]byte, min(w.total, warmBytes)) // most files of a tree are small, or in memory
-	for _, s := range missing {
-		if err = w.read(ctx, s); err != nil {
-			break
-		}
-	}
-	if errors.Is(err, ErrShrunk) {
+	if err = w.load(ctx, asked, r); errors.Is(err, ErrShrunk) {
 		err = nil
 	}
 	r.ReadBytes = w.done
 	return r, errors.Join(err, w.finish(r, asked, w.began))
+}
+
+// roundsMost bounds how often what is missing is read.
+const roundsMost = 4
+
+// load reads what is missing, and looks again: the kernel may have taken pages
+// back meanwhile. It ends when all is there, when a round has brought nothing, and
+// when much of the first round is gone again: then memory is too small, and to read
+// more would only push out what was read.
+func (w *warming) load(ctx context.Context, asked []span, r *Result) error {
+	first, last := int64(0), int64(math.MaxInt64)
+	for ; r.Rounds < roundsMost; r.Rounds++ {
+		missing, holes, err := w.missingOf(ctx, asked)
+		if err != nil {
+			return err
+		}
+		todo := int64(0)
+		for _, s := range missing {
+			todo += s.clip(w.size).Length
+		}
+		if r.Rounds == 0 {
+			first, r.HolePages = todo, holes
+			w.buffer = make([]byte, min(todo, warmBytes)) // most files of a tree are small, or in memory
+		}
+		again := w.method != nobody && todo < last && todo <= max(first/8, warmBytes)
+		if todo == 0 || r.Rounds > 0 && !again {
+			return nil
+		}
+		last, w.total = todo, w.done+todo
+		for _, s := range missing {
+			if err := w.read(ctx, s); err != nil {
+				r.Rounds++
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// missingOf is missing of all spans.
+func (w *warming) missingOf(ctx context.Context, asked []span) (missing []span, holes int64, err error) {
+	for _, s := range asked {
+		gaps, n, err := w.missing(ctx, s)
+		if err != nil {
+			return nil, 0, err
+		}
+		holes += n
+		missing = append(missing, gaps...)
+	}
+	return missing, holes, nil
 }
 
 // missing returns what is not in memory of s and has blocks on the device, and

@@ -197,6 +197,9 @@ func (s *sheet) result(r *pagecache.Result) {
 	if r.ReadBytes > 0 {
 		s.line("  read %s in %s%s", bytesText(r.ReadBytes), roundDuration(r.DurationNs), speed(r.ReadBytes, r.DurationNs))
 	}
+	if r.Rounds > 1 {
+		s.line("  in %d rounds: the kernel took pages back meanwhile", r.Rounds)
+	}
 	if r.HolePages > 0 {
 		s.line("  %s pages are of holes, which no device holds: left out", grouped(r.HolePages))
 	}
