@@ -45,6 +45,9 @@ var (
 	// ErrShrunk: the file became shorter while it was worked on.
 	ErrShrunk = errors.New("the file became shorter meanwhile")
 
+	// ErrLink: another name of a file that was visited already, which is no failure.
+	ErrLink = errors.New("another hard link to a file that was counted")
+
 	// ErrFormat: not a record that [Save] wrote, or not all of it.
 	ErrFormat = errors.New("not a record of warm pages (filemap/warmset/v1)")
 )

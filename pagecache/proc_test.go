@@ -3,9 +3,12 @@ package pagecache
 import (
 	"context"
 	"encoding/binary"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 	"reflect"
+	"slices"
 	"strings"
 	"testing"
 
@@ -148,5 +151,36 @@ func TestWalk(t *testing.T) {
 	want := []string{"b/c/three", "b/two", "one.db", "other", "one.db", "*.none failed", "missing"}
 	if err != nil || !reflect.DeepEqual(got, want) {
 		t.Errorf("%q, %v, want %q", got, err, want)
+	}
+}
+
+// Like du: a file once, under its first name, whether it was named or found.
+func TestWalkMeetsAFileOnce(t *testing.T) {
+	dir := t.TempDir()
+	first, second := filepath.Join(dir, "a"), filepath.Join(dir, "b")
+	if err := os.WriteFile(first, []byte("1"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.Link(first, second); err != nil {
+		t.Skipf("needs hard links: %v", err)
+	}
+	if st, err := os.Stat(first); err == nil {
+		if _, known := sys.SeveralNames(st); !known {
+			t.Skip("this system does not tell hard links")
+		}
+	}
+	for _, paths := range [][]string{{dir}, {first, second}, {first, dir}} {
+		var visited, links []string
+		err := Walk(context.Background(), paths, func(path string, err error) error {
+			if errors.Is(err, ErrLink) {
+				links = append(links, path)
+				return nil
+			}
+			visited = append(visited, path)
+			return err
+		})
+		if err != nil || fmt.Sprint(visited) != fmt.Sprint([]string{first}) || !slices.Contains(links, second) {
+			t.Errorf("%v: visited %v, links %v, %v", paths, visited, links, err)
+		}
 	}
 }

@@ -3,6 +3,7 @@ package pagecache
 // Total is the sum of files.
 type Total struct {
 	Files        int64 `json:"files"`
+	Links        int64 `json:"hard_links"`    // further names of these files, not counted again: [ErrLink]
 	UnknownFiles int64 `json:"unknown_files"` // of which the kernel tells this user nothing
 	SizeBytes    int64 `json:"size_bytes"`
 	Pages        int64 `json:"pages"`

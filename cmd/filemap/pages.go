@@ -34,8 +34,8 @@ are cached, dirty, under writeback, evicted and recently evicted (the kernel
 remembers them, and that it was short of memory), and mapped by processes now.
 
 One file is drawn by position, each cell of the chart so many pages. Of a tree the
-files with most in memory are listed; every file counts in the total. Nothing is
-read of any file, and none changes.
+files with most in memory are listed; every file counts in the total, and once
+however many hard links it has. Nothing is read of any file, and none changes.
 
 The kernel tells this only the owner of a file, who may write it, and root. For
 others it says unknown, where tools that ask mincore(2) alone print 100 %. Dirty
@@ -189,6 +189,10 @@ func (r *pagesRun) run(ctx context.Context) error {
 	err := pagecache.Walk(ctx, r.flags.paths, func(path string, err error) error {
 		if seen++; seen%256 == 0 {
 			r.tell(fmt.Sprintf("%s files looked at", grouped(seen)))
+		}
+		if errors.Is(err, pagecache.ErrLink) {
+			r.total.Links++
+			return nil
 		}
 		if err != nil {
 			return r.fail(ctx, path, err)

@@ -135,6 +135,8 @@ func (r *pagesRun) printText(ctx context.Context, w io.Writer, o export.TextOpti
 	}
 	if !single || r.flags.quiet {
 		s.total(&r.total, r.fails)
+	} else {
+		s.links(r.total.Links)
 	}
 	_, err := io.WriteString(w, s.out.String())
 	return err
@@ -400,6 +402,13 @@ func (s *sheet) name(path string, used int) string {
 	return "…" + string(runes)
 }
 
+// links are names that were left out.
+func (s *sheet) links(n int64) {
+	if n > 0 {
+		s.field("hard links", "%s more to the same %s, not counted again", grouped(n), plural(n, "file"))
+	}
+}
+
 func (s *sheet) total(t *pagecache.Total, fails int64) {
 	s.line("%s  %s", s.paint(inkStrong, fmt.Sprintf("%s %s", grouped(t.Files), plural(t.Files, "file"))), bytesText(t.SizeBytes))
 	page := int64(0)
@@ -424,6 +433,7 @@ func (s *sheet) total(t *pagecache.Total, fails int64) {
 	if t.UnknownFiles > 0 {
 		s.field("unknown", "%s", s.paint(inkGone, fmt.Sprintf("%s %s, %s pages (needs owner or root)", grouped(t.UnknownFiles), plural(t.UnknownFiles, "file"), grouped(t.Pages-t.KnownPages))))
 	}
+	s.links(t.Links)
 	if fails > 0 {
 		s.field("failed", "%s", s.paint(inkDirty, grouped(fails)+" "+plural(fails, "file")))
 	}

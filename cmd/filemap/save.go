@@ -20,7 +20,8 @@ func newSave() *cobra.Command {
 		Use:   "save FILE|DIR|GLOB... --to RECORD",
 		Short: "Record which pages of files are in memory, for restore",
 		Long: `save writes down which pages of each file are in memory, so that restore can bring
-them back after a reboot or an eviction. The record has no contents of files.
+them back after a reboot or an eviction. The record has no contents of files. A file
+with several hard links is recorded once.
 
 It is lines of JSON, documented in docs/pages.md: filemap/warmset/v1. With --to - it
 goes to standard output. A RECORD that is there is replaced when all is written.
@@ -47,6 +48,7 @@ type saved struct {
 	Schema string                 `json:"schema"`
 	Record string                 `json:"record"`
 	Total  pagecache.WarmSetTotal `json:"total"`
+	Links  int64                  `json:"hard_links"` // further names of these files, left out
 	Failed []pagesFailure         `json:"failed"`
 }
 
@@ -96,6 +98,10 @@ func recordAll(c *cobra.Command, s *steering, out io.Writer, d *saved) (fails in
 	}
 	ctx, files := c.Context(), int64(0)
 	err = pagecache.Walk(ctx, s.paths, func(path string, err error) error {
+		if errors.Is(err, pagecache.ErrLink) {
+			d.Links++
+			return nil
+		}
 		if err == nil {
 			_, err = record.Add(ctx, path)
 		}

@@ -89,6 +89,7 @@ func parseRange(text string) (pagecache.Extent, error) {
 // steered is the sum of files.
 type steered struct {
 	Files        int64 `json:"files"`
+	Links        int64 `json:"hard_links"` // further names of these files, left out
 	UnknownFiles int64 `json:"unknown_files"`
 	AskedPages   int64 `json:"asked_pages"`
 	Before       int64 `json:"cached_pages_before"` // of the files that are not unknown
@@ -127,6 +128,10 @@ func (s *steering) run(c *cobra.Command) error {
 	d := newDocumentWriter(out, "filemap/"+s.verb+"/v1", "files")
 	total, failed, fails := steered{}, []pagesFailure{}, int64(0)
 	err := pagecache.Walk(ctx, s.paths, func(path string, err error) error {
+		if errors.Is(err, pagecache.ErrLink) {
+			total.Links++
+			return nil
+		}
 		var r *pagecache.Result
 		if err == nil {
 			r, err = s.work(ctx, path, func(done, all int64) {
@@ -172,11 +177,12 @@ func (s *steering) finish(d *documentWriter, out io.Writer, t *steered, failed [
 	if s.json {
 		return d.end(map[string]any{"total": t, "failed": failed, "failed_files": fails})
 	}
-	if t.Files == 1 && !s.quiet {
-		return nil
-	}
 	sheet := newSheet(textOptions(out))
-	sheet.steered(t, fails)
+	if t.Files == 1 && !s.quiet {
+		sheet.linksLeftOut(t.Links)
+	} else {
+		sheet.steered(t, fails)
+	}
 	_, err := io.WriteString(out, sheet.out.String())
 	return err
 }
@@ -245,11 +251,18 @@ func (s *sheet) steered(t *steered, fails int64) {
 	if t.StayedPages > 0 {
 		s.line("  %s pages stayed (name a file to see why)", grouped(t.StayedPages))
 	}
+	s.linksLeftOut(t.Links)
 	if t.UnknownFiles > 0 {
 		s.line("  %s", s.paint(inkGone, fmt.Sprintf("unknown of %s %s (needs owner or root)", grouped(t.UnknownFiles), plural(t.UnknownFiles, "file"))))
 	}
 	if fails > 0 {
 		s.line("  %s failed", s.paint(inkDirty, grouped(fails)+" "+plural(fails, "file")))
+	}
+}
+
+func (s *sheet) linksLeftOut(n int64) {
+	if n > 0 {
+		s.line("  %s more hard %s to the same: left out", grouped(n), plural(n, "link"))
 	}
 }
 

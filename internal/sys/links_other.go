@@ -1,0 +1,11 @@
+//go:build !linux && !darwin && !freebsd && !openbsd && !netbsd && !dragonfly
+
+package sys
+
+import "io/fs"
+
+// FileNumber tells a file from all others that there are now, whatever its names.
+type FileNumber struct{}
+
+// SeveralNames is not known here.
+func SeveralNames(fs.FileInfo) (FileNumber, bool) { return FileNumber{}, false }
