@@ -223,3 +223,33 @@ func TestLargeFolios(t *testing.T) {
 		t.Errorf("%+v", found)
 	}
 }
+
+// Where it can be tried, nothing is left, and the answer is the kernel's own.
+func TestFoliosAreTried(t *testing.T) {
+	dir := t.TempDir()
+	large, device, err := sys.LargeFolios(dir)
+	if err != nil {
+		t.Skipf("needs a file system with files without a name, and cachestat: %v", err)
+	}
+	f, err := sys.OpenFile(dir, 0, 0)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	if s, err := f.FileSystem(); err != nil || s.InMemory {
+		t.Skipf("needs a file system on a device: %v, %v", s.Name, err)
+	}
+	if here, err := f.DeviceInode(); err != nil || here.Major != device.Major || here.Minor != device.Minor {
+		t.Skipf("the directory is on another device than its files: %v", err)
+	}
+	got := examineFile(dir, Options{Sys: "/sys"})
+	if got.LargeFolios == nil || *got.LargeFolios != large || got.FoliosBy != ByTrying {
+		t.Errorf("tried %v, found %+v", large, got)
+	}
+	if left, err := os.ReadDir(dir); err != nil || len(left) > 0 {
+		t.Errorf("%v is left, %v", left, err)
+	}
+	if told := hasLargeFolios(got.FileSystem, sys.KernelRelease()); told != nil && *told != large {
+		t.Logf("the release says %v, trying %v", *told, large)
+	}
+}

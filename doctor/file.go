@@ -16,6 +16,7 @@ type File struct {
 	InMemory    bool   `json:"in_memory"`     // it has no device: tmpfs
 	ReadAheadKB *int64 `json:"read_ahead_kb"` // of its device; null if it has none that tells
 	LargeFolios *bool  `json:"large_folios"`  // its file system has them on this kernel; null if that is not known
+	FoliosBy    string `json:"folios_by"`     // how that is known: ByTrying, ByRelease; "" if it is not
 	Sparse      bool   `json:"sparse"`        // it has holes, where a store needs a new block
 	Mappable    bool   `json:"mappable"`
 	MapError    string `json:"map_error"`
@@ -37,11 +38,11 @@ func examineFile(path string, o Options) File {
 	}
 	if s, err := h.FileSystem(); err == nil {
 		f.FileSystem, f.InMemory = s.Name, s.InMemory
-		f.LargeFolios = hasLargeFolios(s.Name, sys.KernelRelease())
 		if kb, err := s.ReadAheadKB(o.Sys); err == nil {
 			f.ReadAheadKB = &kb
 		}
 	}
+	f.lookForFolios(h, st.Kind)
 	if st.Kind == sys.Directory {
 		return f // its file system is all there is to look at
 	}

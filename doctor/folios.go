@@ -1,6 +1,44 @@
 package doctor
 
-import "fmt"
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/filemap-go/filemap/internal/sys"
+)
+
+// How it is known whether there are large folios.
+const (
+	ByTrying  = "trying"  // of a file without a name, beside the one examined
+	ByRelease = "release" // of the kernel: what it is built and told to do may differ
+)
+
+// lookForFolios tries, where this user may make a file beside this one and no other
+// machine or process is asked to keep it; elsewhere the kernel's release must do.
+func (f *File) lookForFolios(h sys.File, kind sys.Kind) {
+	if _, asks := shared[f.FileSystem]; !asks && !f.InMemory {
+		dir, err := filepath.EvalSymlinks(f.Path)
+		if kind != sys.Directory {
+			dir = filepath.Dir(dir)
+		}
+		var large bool
+		var here, beside sys.DeviceInode
+		if err == nil {
+			here, err = h.DeviceInode()
+		}
+		if err == nil {
+			large, beside, err = sys.LargeFolios(dir)
+		}
+		// A file alone can be mounted into a directory of another file system.
+		if err == nil && here.Major == beside.Major && here.Minor == beside.Minor {
+			f.LargeFolios, f.FoliosBy = &large, ByTrying
+			return
+		}
+	}
+	if f.LargeFolios = hasLargeFolios(f.FileSystem, sys.KernelRelease()); f.LargeFolios != nil {
+		f.FoliosBy = ByRelease
+	}
+}
 
 // foliosSince are the kernels from which on a file system keeps files in memory in
 // folios larger than a page, by its default settings, from the kernel's history.
@@ -29,8 +67,11 @@ func smallFolios(r *Report) (all []Finding) {
 		if f.LargeFolios == nil || *f.LargeFolios {
 			continue
 		}
-		since := foliosSince[f.FileSystem]
-		all = append(all, one(Note, f.Path, fmt.Sprintf("%s has larger ones since Linux %d.%d; XFS since 5.18", f.FileSystem, since.major, since.minor),
+		change := "XFS has larger ones since Linux 5.18"
+		if since, known := foliosSince[f.FileSystem]; known {
+			change = fmt.Sprintf("%s has larger ones since Linux %d.%d, by its default settings; XFS since 5.18", f.FileSystem, since.major, since.minor)
+		}
+		all = append(all, one(Note, f.Path, change,
 			"%s of this kernel keeps files in single pages: mapping a file that is in memory takes a fault for each few of them", f.FileSystem)...)
 	}
 	return all

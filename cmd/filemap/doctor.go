@@ -22,7 +22,8 @@ func newDoctor() *cobra.Command {
 set, and says what of that is unwise for them and what to change. With FILE it looks
 at the file's file system and device as well; a directory will do.
 
-It changes nothing.
+It changes nothing. To see in what pieces a file system keeps files in memory, it
+writes 256 KiB beside FILE, where it may, to a file that never has a name.
 
 Exit status: 0 when it has looked, whatever it found, 1 when a FILE could not be
 looked at, 2 when the command line makes no sense.`,
@@ -104,12 +105,20 @@ func (s *sheet) doctorFiles(r *doctor.Report) {
 		s.line("")
 		s.line("  %s  %s%s", s.paint(inkStrong, visible(f.Path)), bytesText(f.SizeBytes), onFileSystem(f.FileSystem))
 		if f.LargeFolios != nil {
-			s.line("    folios larger than a page: %v", map[bool]string{true: "yes", false: "no"}[*f.LargeFolios])
+			s.line("    folios larger than a page: %v%s", map[bool]string{true: "yes", false: "no"}[*f.LargeFolios], foliosBy(f.FoliosBy))
 		}
 		if f.ReadAheadKB != nil {
 			s.line("    read_ahead_kb of its device %d", *f.ReadAheadKB)
 		}
 	}
+}
+
+// foliosBy says how sure the answer is.
+func foliosBy(how string) string {
+	if how == doctor.ByRelease {
+		return ", by this kernel's release: it was not tried"
+	}
+	return ", tried with a file without a name beside it"
 }
 
 func (s *sheet) doctorSettings(r *doctor.Report) {
