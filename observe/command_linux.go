@@ -155,6 +155,7 @@ func (r *running) complete(before sys.Usage) {
 	if used, known := sys.FaultsOf(state); known {
 		used = used.Sub(before)
 		d.Summary.Faults.RusageMinor, d.Summary.Faults.RusageMajor = used.MinorFaults, used.MajorFaults
+		d.Summary.Faults.Unseen = d.Summary.Faults.unseen()
 	}
 	if read, written, known := sys.BlockIO(state); known {
 		d.Summary.Pages = &Totals{DeviceReadBytes: &read, DeviceWriteBytes: &written}

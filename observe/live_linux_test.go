@@ -442,6 +442,9 @@ func TestCommand(t *testing.T) {
 	if s.ExitCode == nil || *s.ExitCode != 3 {
 		t.Errorf("exit code %v", s.ExitCode)
 	}
+	if f := s.Faults; d.LostEvents == 0 && f.Unseen != f.RusageMinor+f.RusageMajor-f.Total {
+		t.Errorf("execve's own faults are counted by getrusage alone: %+v", f)
+	}
 	for _, about := range s.Files {
 		if about.Path != path {
 			continue

@@ -221,7 +221,11 @@ func (s *session) openTracefs(prepare func(*instance) error) {
 		s.miss("%s: %v", kernelSide, err)
 		return
 	}
-	s.has("%d tracepoints in a tracefs instance of its own", len(in.ids))
+	word := "tracepoints"
+	if len(in.ids) == 1 {
+		word = "tracepoint"
+	}
+	s.has("%d %s in a tracefs instance of its own", len(in.ids), word)
 }
 
 func (s *session) closeTracefs() {

@@ -13,6 +13,7 @@ func (t *timeline) summarize() {
 	s := &t.doc.Summary
 	s.Stages = stagesOf(t.doc.Events)
 	s.Faults = t.result
+	s.Faults.Unseen = s.Faults.unseen()
 	results := t.answer.Results
 	s.RecordingNS = results[len(results)-1].End - t.zero - s.WallNS
 	t.total.Touched = int64(len(t.touched))

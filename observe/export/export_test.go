@@ -143,3 +143,18 @@ func TestFormat(t *testing.T) {
 		}
 	}
 }
+
+// A program's memory without a file has addresses, and no offsets.
+func TestSlowFaultsHaveAPlace(t *testing.T) {
+	d := load(t, "command")
+	for i := range d.Events {
+		if e := &d.Events[i]; e.Name == event.Fault && e.Offset == event.NoOffset {
+			e.DurationNS, e.Address = 1_000_000, 0x7f00dead0000
+			break
+		}
+	}
+	var b bytes.Buffer
+	if err := Text(&b, d, TextOptions{}); err != nil || strings.Contains(b.String(), "offset -1") || !strings.Contains(b.String(), ", at 0x7f00dead0000, by") {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}

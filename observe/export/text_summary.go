@@ -64,7 +64,24 @@ func (p *printer) faults() {
 		text += fmt.Sprintf("; %s of them %s", grouped(f.Elsewhere), where)
 	}
 	p.line("%s", text)
-	p.line("getrusage: %s minor, %s major", grouped(f.RusageMinor), grouped(f.RusageMajor))
+	text = fmt.Sprintf("getrusage: %s minor, %s major", grouped(f.RusageMinor), grouped(f.RusageMajor))
+	if f.Unseen > 0 {
+		text += fmt.Sprintf("; %s more, which no event tells of: %s", grouped(f.Unseen), p.whyUnseen())
+	}
+	p.line("%s", text)
+}
+
+// whyUnseen says where faults without an event come from.
+func (p *printer) whyUnseen() string {
+	switch {
+	case p.d.LostEvents > 0:
+		return "events were lost"
+	case len(p.d.Command) > 0 && p.d.Tier != observe.TierRoot:
+		return "the kernel took them itself, in execve() and other system calls"
+	case len(p.d.Command) > 0:
+		return "the kernel took them itself, in execve() for one"
+	}
+	return "the kernel took them itself"
 }
 
 func (p *printer) totals() {
@@ -107,9 +124,17 @@ func (p *printer) slowest() {
 	slices.SortStableFunc(faults, func(a, b *event.Event) int { return cmp.Compare(b.DurationNS, a.DurationNS) })
 	p.line("%s took %s or more; the slowest:", plural(int64(len(faults)), "fault"), duration(slow))
 	for _, e := range faults[:min(len(faults), most)] {
-		p.line("%10s  %-5s %s, offset %s, by %s", duration(e.DurationNS), e.Kind, plain(p.d.Files[e.File].Path), grouped(e.Offset), plain(e.Where))
+		p.line("%10s  %-5s %s, %s, by %s", duration(e.DurationNS), e.Kind, plain(p.d.Files[e.File].Path), place(e), plain(e.Where))
 	}
 	p.line("")
+}
+
+// place is where in a file a fault was, or where in memory that is of none.
+func place(e *event.Event) string {
+	if e.Offset == event.NoOffset {
+		return fmt.Sprintf("at %#x", e.Address)
+	}
+	return "offset " + grouped(e.Offset)
 }
 
 // command writes what a program's faults were about.
