@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"slices"
 	"strings"
 	"time"
@@ -175,12 +176,18 @@ func newPagesRun(ctx context.Context, f *pagesFlags) (*pagesRun, error) {
 			r.query.Mapped, r.brief.Mapped = processes, processes
 		}
 	}
-	r.query.Who, r.query.Process, r.query.Frames = f.who, f.pid, f.folios || f.who
+	r.query.Who, r.query.Process, r.query.Frames = f.who, f.pid, f.folios || f.who || f.json && !f.watch && oneFile(f.paths)
 	r.query.Ranges = f.ranges || f.json
 	if f.json {
 		r.query.Cells = f.cells
 	}
 	return r, nil
+}
+
+// oneFile tells whether no more than one file can be meant.
+func oneFile(paths []string) bool {
+	st, err := os.Stat(paths[0])
+	return len(paths) == 1 && err == nil && st.Mode().IsRegular()
 }
 
 // run looks at everything and returns the files to list, in order.

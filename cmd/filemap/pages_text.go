@@ -133,9 +133,11 @@ func (r *pagesRun) printText(ctx context.Context, w io.Writer, o export.TextOpti
 	default:
 		s.list(r.listed, r.total.Files)
 	}
-	if !single || r.flags.quiet {
+	switch {
+	case r.total.Files == 0 && r.fails > 0: // the errors say it
+	case !single || r.flags.quiet:
 		s.total(&r.total, r.fails)
-	} else {
+	default:
 		s.links(r.total.Links)
 	}
 	_, err := io.WriteString(w, s.out.String())

@@ -178,9 +178,11 @@ func (s *steering) finish(d *documentWriter, out io.Writer, t *steered, failed [
 		return d.end(map[string]any{"total": t, "failed": failed, "failed_files": fails})
 	}
 	sheet := newSheet(textOptions(out))
-	if t.Files == 1 && !s.quiet {
+	switch {
+	case t.Files == 0 && fails > 0: // the errors say it
+	case t.Files == 1 && !s.quiet:
 		sheet.linksLeftOut(t.Links)
-	} else {
+	default:
 		sheet.steered(t, fails)
 	}
 	_, err := io.WriteString(out, sheet.out.String())
