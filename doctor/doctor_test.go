@@ -87,6 +87,9 @@ func TestFindings(t *testing.T) {
 		"zone reclaim":      {map[string]string{"proc/sys/vm/zone_reclaim_mode": "1\n"}, "unwise zone_reclaim_mode"},
 		"no fault-around":   {map[string]string{"sys/kernel/debug/fault_around_bytes": "4096\n"}, "unwise fault_around"},
 		"cgroup":            {map[string]string{"sys/fs/cgroup/app/memory.max": "1073741824\n"}, "note cgroup_memory_limit"},
+		"cgroup, high":      {map[string]string{"sys/fs/cgroup/app/one/memory.high": "1073741824\n", "sys/fs/cgroup/app/memory.max": "2147483648\n"}, "note cgroup_memory_limit"},
+		"cgroup, namespace": {map[string]string{"proc/self/cgroup": "0::/\n", "sys/fs/cgroup/memory.max": "1073741824\n"}, "note cgroup_memory_limit"},
+		"cgroup, hybrid":    {map[string]string{"proc/self/cgroup": "5:memory:/x\n0::/y\n", "sys/fs/cgroup/memory/x/memory.limit_in_bytes": "1073741824\n"}, "note cgroup_memory_limit"},
 		"cgroup, version 1": {map[string]string{"proc/self/cgroup": "5:memory:/x\n", "sys/fs/cgroup/memory/x/memory.limit_in_bytes": "1073741824\n"}, "note cgroup_memory_limit"},
 		"version 1, none":   {map[string]string{"proc/self/cgroup": "5:memory:/x\n", "sys/fs/cgroup/memory/x/memory.limit_in_bytes": "9223372036854771712\n"}, ""},
 		"addresses":         {limits("address space", "1073741824"), "problem address_space"},
@@ -147,11 +150,12 @@ func TestFileFindings(t *testing.T) {
 func TestSettingsOfAnotherMachine(t *testing.T) {
 	r, err := Examine(context.Background(), machine(t, map[string]string{
 		"proc/sys/vm/swappiness": "lots\n", "proc/swaps": "f\n/x file many 0 0\n", "sys/fs/cgroup/app/memory.max": "2097152\n", "sys/fs/cgroup/app/memory.current": "4096\n",
+		"sys/fs/cgroup/app/memory.swap.max": "8192\n", "sys/fs/cgroup/app/one/memory.high": "4194304\n",
 	}))
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, want := range map[string]int64{"memory": 8000000 << 10, "cgroup_memory_limit": 2 << 20, "cgroup_memory_used": 4096, "fault_around": 65536} {
+	for name, want := range map[string]int64{"memory": 8000000 << 10, "cgroup_memory_limit": 2 << 20, "cgroup_memory_used": 4096, "cgroup_swap_limit": 8192, "fault_around": 65536} {
 		if got, known := r.value(name); !known || got != want {
 			t.Errorf("%s is %d, %v, want %d", name, got, known, want)
 		}

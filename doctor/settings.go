@@ -187,11 +187,11 @@ func cgroup(o Options) []Setting {
 		switch {
 		case len(parts) != 3:
 		case parts[0] == "0" && parts[1] == "":
-			if found := cgroupLimits(filepath.Join(o.Sys, "fs/cgroup"), parts[2], "memory.max", "memory.current", "memory.swap.max"); found != nil {
+			if found := cgroupLimits(filepath.Join(o.Sys, "fs/cgroup"), parts[2], "memory.current", "memory.swap.max", "memory.max", "memory.high"); found != nil {
 				return found
 			}
 		case strings.Contains(","+parts[1]+",", ",memory,"):
-			return cgroupLimits(filepath.Join(o.Sys, "fs/cgroup/memory"), parts[2], "memory.limit_in_bytes", "memory.usage_in_bytes", "")
+			return cgroupLimits(filepath.Join(o.Sys, "fs/cgroup/memory"), parts[2], "memory.usage_in_bytes", "", "memory.limit_in_bytes")
 		}
 	}
 	return nil
@@ -201,15 +201,19 @@ func cgroup(o Options) []Setting {
 // whole pages.
 const cgroupUnlimited = math.MaxInt64 - 1<<20
 
-func cgroupLimits(root, group, limit, usage, swap string) []Setting {
+// cgroupLimits finds the strictest limit of a group and those above it: above
+// memory.high version 2 takes pages away, above memory.max nothing is to be had.
+func cgroupLimits(root, group, usage, swap string, limits ...string) []Setting {
 	var strictest *Setting
 	for at := path.Clean("/" + group); ; at = path.Dir(at) {
-		s := readNumber("cgroup_memory_limit", "bytes", filepath.Join(root, at, limit))
-		if s.Value != nil && *s.Value >= cgroupUnlimited {
-			s.Value, s.Reason = nil, unlimited
-		}
-		if s.Reason != notThere && (strictest == nil || s.Value != nil && (strictest.Value == nil || *s.Value < *strictest.Value)) {
-			strictest = &s
+		for _, limit := range limits {
+			s := readNumber("cgroup_memory_limit", "bytes", filepath.Join(root, at, limit))
+			if s.Value != nil && *s.Value >= cgroupUnlimited {
+				s.Value, s.Reason = nil, unlimited
+			}
+			if s.Reason != notThere && (strictest == nil || s.Value != nil && (strictest.Value == nil || *s.Value < *strictest.Value)) {
+				strictest = &s
+			}
 		}
 		if at == "/" {
 			break

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -125,7 +126,7 @@ func (t *tracing) makeGroup() error {
 	if _, err := os.Stat(parent); err != nil {
 		parent = g.Mount // in a container one's own group may lie outside of the mount
 	}
-	dir := filepath.Join(parent, fmt.Sprintf("filemap-trace-%d", os.Getpid()))
+	dir := filepath.Join(parent, fmt.Sprintf("%s%d", groupPrefix, os.Getpid()))
 	if err := t.journal.intend(actGroup, dir); err != nil {
 		return err
 	}
@@ -141,18 +142,33 @@ func (t *tracing) makeGroup() error {
 	return nil
 }
 
-// handOn turns the memory controller on for the groups below, if it is not.
+// handOn turns the memory controller on for the groups below, if it is not. Only the
+// true root may have processes of its own then, and not the root of a container.
 func (t *tracing) handOn(parent string) error {
+	there, err := os.ReadFile(filepath.Join(parent, "cgroup.controllers"))
+	if err != nil {
+		return err
+	}
+	if !slices.Contains(strings.Fields(string(there)), "memory") {
+		return errors.New("the control groups of version 2 have no memory controller here")
+	}
 	control := filepath.Join(parent, "cgroup.subtree_control")
 	text, err := os.ReadFile(control)
 	if err != nil {
 		return err
 	}
-	if strings.Contains(" "+strings.TrimSpace(string(text))+" ", " memory ") {
+	if slices.Contains(strings.Fields(string(text)), "memory") {
 		return nil
 	}
 	if err := t.journal.intend(actControl, control); err != nil {
 		return err
 	}
-	return os.WriteFile(control, []byte("+memory"), 0)
+	return explainBusy(parent, os.WriteFile(control, []byte("+memory"), 0))
+}
+
+func explainBusy(parent string, err error) error {
+	if sys.IsBusy(err) {
+		return fmt.Errorf("%s has processes of its own, so no group below may have a limit: run outside of the container: %w", parent, err)
+	}
+	return err
 }

@@ -12,6 +12,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // Everything that a run mounts, makes and limits is an act. It is written into
@@ -132,10 +134,25 @@ func (a act) undo() error {
 	case actSwap:
 		return swapOff(a.Path)
 	case actControl:
-		return gone(os.WriteFile(a.Path, []byte("-memory"), 0))
+		return handBack(a.Path)
 	}
 	return fmt.Errorf("no such act: %q", a.Kind)
 }
+
+// handBack turns the memory controller off, unless another run needs it by now.
+func handBack(control string) error {
+	others, err := filepath.Glob(filepath.Join(filepath.Dir(control), groupPrefix+"*"))
+	if err != nil || len(others) > 0 {
+		return err
+	}
+	if err := gone(os.WriteFile(control, []byte("-memory"), 0)); !sys.IsBusy(err) {
+		return err
+	}
+	return nil // somebody else has handed it on
+}
+
+// groupPrefix begins the names of the control groups that runs make.
+const groupPrefix = "filemap-trace-"
 
 func gone(err error) error {
 	if errors.Is(err, fs.ErrNotExist) {

@@ -23,3 +23,6 @@ func IsBadAddress(err error) bool { return errors.Is(err, unix.EFAULT) }
 func IsLockLimit(err error) bool {
 	return errors.Is(err, unix.ENOMEM) || errors.Is(err, unix.EAGAIN) || errors.Is(err, unix.EPERM)
 }
+
+// IsBusy tells whether something is in use by another (EBUSY).
+func IsBusy(err error) bool { return errors.Is(err, unix.EBUSY) }
