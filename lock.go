@@ -7,6 +7,9 @@ import (
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
+// errLockLimit is a failure that says nothing about the pages.
+var errLockLimit = errors.New("more than this process may lock: raise the limit, RLIMIT_MEMLOCK (ulimit -l) or on Windows the minimum working set")
+
 // Lock loads the pages that hold [off, off+n) and keeps them in memory until
 // Unlock or Close; n may be [ToEnd]. Locks do not add up: one Unlock undoes any
 // number.
@@ -24,7 +27,7 @@ func (m *Map) Lock(off, n int64) error {
 		}
 		err = m.region.Lock(begin, length)
 		if sys.IsLockLimit(err) {
-			err = fmt.Errorf("%w (more than this process may lock: raise the limit, RLIMIT_MEMLOCK (ulimit -l) or on Windows the minimum working set)", err)
+			err = fmt.Errorf("%w (%w)", err, errLockLimit)
 		}
 		return err
 	})

@@ -105,7 +105,7 @@ func (m *Map) readAll(off, n int64) error {
 // Of an EFAULT, or ENOMEM as mlock has it, it says which page and why. Stores are
 // tried only when every load works, since trying makes pages dirty. m.mu is held.
 func (m *Map) pagesError(op string, off, n int64, err error) error {
-	if !sys.IsBadAddress(err) && !sys.NoMemory(err) {
+	if errors.Is(err, errLockLimit) || !sys.IsBadAddress(err) && !sys.NoMemory(err) {
 		return m.fail(op, off, n, err)
 	}
 	at, found := m.firstBad(off, n, false)

@@ -149,7 +149,9 @@ func (e *eviction) pageOut(ctx context.Context) error {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		if err := e.pageOutOf(m); err != nil {
+		// Locked pages are refused as well, with another error (EINVAL).
+		err := e.pageOutOf(m)
+		if errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
 			e.forbidden++
 		}
 	}
@@ -262,9 +264,9 @@ func (e *eviction) whyMapped() string {
 	case e.options.KeepMapped:
 		return "mapped, which was to be left alone"
 	case e.forbidden > 0:
-		return "mapped by another process, which needs root (CAP_SYS_NICE and the right to trace it)"
+		return "mapped by another process, which needs Linux 5.10 and root (CAP_SYS_NICE and the right to trace it)"
 	}
-	return "mapped, and locked in memory or just used again"
+	return "mapped, and locked in memory or in use just now"
 }
 
 func (e *eviction) stay(n int64, reason string) int64 {

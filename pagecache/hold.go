@@ -47,7 +47,11 @@ func Lock(ctx context.Context, path string, e Extent, progress func(done, total 
 		err = m.Lock(hold.extent.Offset, hold.extent.Length)
 	}
 	if err != nil {
-		return nil, &Error{Op: "lock", Path: path, Offset: e.Offset, Length: e.Length, Err: errors.Join(err, m.Close())}
+		var inner *filemap.Error
+		if errors.As(err, &inner) { // which names the file again
+			err = inner.Err
+		}
+		return nil, &Error{Op: "lock", Path: path, Offset: hold.extent.Offset, Length: hold.extent.Length, Err: errors.Join(err, m.Close())}
 	}
 	return hold, nil
 }

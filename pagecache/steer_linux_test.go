@@ -312,7 +312,7 @@ func TestLockKeepsPages(t *testing.T) {
 		t.Errorf("%+v, %v", r, err)
 	}
 	e := evict(t, path, EvictOptions{Range: Extent{32 * page, 8 * page}})
-	if *e.AfterPages != 8 || len(e.Stayed) == 0 {
+	if *e.AfterPages != 8 || len(e.Stayed) == 0 || !strings.Contains(e.Stayed[0].Reason, "locked") {
 		t.Errorf("a locked page was evicted: %+v", e)
 	}
 	if err := hold.Close(); err != nil {
