@@ -37,6 +37,33 @@ func (t *tracing) limit(need int64) error {
 	return nil
 }
 
+// readLittle gives advice where none is given and one readahead could take much of
+// the limit: frames that are being read into cannot be reclaimed, and when they fill
+// the group the kernel ends the child.
+func (t *tracing) readLittle() {
+	const part = 8
+	if t.o.Advice != "" {
+		return
+	}
+	f, err := sys.OpenFile(t.files[0].Path, 0, 0)
+	if err != nil {
+		return // the child says why
+	}
+	defer f.Close()
+	if _, most := readAheadOf(f, t.sys); most == nil || *most > t.o.MemoryLimit/part {
+		t.o.Advice, t.doc.Settings.Advice = "random", "random"
+	}
+}
+
+// endedInGroup says why a child with a limit ended that had nothing to say.
+func (t *tracing) endedInGroup(err error) error {
+	const text = "the kernel ended the process that makes the access, for want of memory: raise --memory-limit"
+	if t.stderr.Len() == 0 {
+		return errors.New(text)
+	}
+	return fmt.Errorf("%s (%w)", text, err)
+}
+
 // The first page of a swap area (union swap_header of the kernel's
 // include/linux/swap.h):
 //

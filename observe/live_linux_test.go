@@ -294,6 +294,9 @@ func TestMemoryLimit(t *testing.T) {
 	if d.Tier == TierRoot && len(named(d, event.Reclaim)) == 0 {
 		t.Error("nothing was reclaimed")
 	}
+	if most := d.Machine.ReadAheadBytes; (most == nil || *most > limit/8) != (d.Settings.Advice == "random") {
+		t.Errorf("readahead may fill the limit: advice %q", d.Settings.Advice)
+	}
 	coherent(t, d)
 }
 

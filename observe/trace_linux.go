@@ -159,7 +159,7 @@ func (t *tracing) run(ctx context.Context) (*Document, error) {
 	var a answer
 	if err := t.hear(&a); err != nil {
 		if t.group != "" {
-			return nil, fmt.Errorf("the kernel ended the process that makes the access, for want of memory: raise --memory-limit (%w)", err)
+			return nil, t.endedInGroup(err)
 		}
 		return nil, err
 	}
@@ -220,13 +220,21 @@ func (t *tracing) describe() {
 	} else {
 		t.has("cachestat")
 	}
-	if system, err := f.FileSystem(); err == nil {
-		m.FileSystem = system.Name
-		if kb, err := system.ReadAheadKB(t.sys); err == nil {
-			bytes := kb << 10
-			m.ReadAheadBytes = &bytes
-		}
+	m.FileSystem, m.ReadAheadBytes = readAheadOf(f, t.sys)
+}
+
+// readAheadOf is the file system and how far it reads ahead, nil if it does not tell.
+func readAheadOf(f sys.File, root string) (fileSystem string, most *int64) {
+	system, err := f.FileSystem()
+	if err != nil {
+		return "", nil
 	}
+	kb, err := system.ReadAheadKB(root)
+	if err != nil {
+		return system.Name, nil
+	}
+	bytes := kb << 10
+	return system.Name, &bytes
 }
 
 // mayFrames tells whether the tables of frames may be used: they are of the best tier.
@@ -262,6 +270,7 @@ func (t *tracing) plan(ctx context.Context) error {
 		if err := t.limit(int64(len(offsets)) * page); err != nil {
 			return err
 		}
+		t.readLittle()
 	}
 	if o.Cold {
 		if err := t.evict(0); err != nil {

@@ -40,7 +40,8 @@ which pages are mapped, cached and dirty. The header says which, and what is mis
 
 --memory-limit maps FILE privately and lets the changed pages have only so much
 memory: they go to swap and come back. That needs root: a memory control group and
-a swap file are made, and taken down.
+a swap file are made, and taken down. Where readahead alone could fill the limit
+--advise random is what is done without other advice.
 
 With -- COMMAND it runs a program instead, and attributes the faults of it and its
 children to files and offsets: how many, how slow, in which order, and what would

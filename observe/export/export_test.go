@@ -158,3 +158,24 @@ func TestSlowFaultsHaveAPlace(t *testing.T) {
 		t.Errorf("%v\n%s", err, b.String())
 	}
 }
+
+// A fault that sleeps is told of however late it comes, and what is left out is counted.
+func TestWhatIsNewIsNotLeftOut(t *testing.T) {
+	var events []event.Event
+	for i := range 40 {
+		e := event.New(event.Fault, int64(i)*1000, 500, int64(i)*4096)
+		e.ID, e.Phase, e.Kind, e.Write = i+1, "read", event.KindMinor, i%2 == 0 // no two in a row are alike
+		if i == 30 {
+			e.Kind = event.KindSlept
+		}
+		events = append(events, e)
+	}
+	d := observe.OfPager(events, "f", 1<<20, 4096)
+	for i := range d.Events {
+		d.Events[i].Phase, d.Events[i].Kind = events[i].Phase, events[i].Kind
+	}
+	var b bytes.Buffer
+	if err := Text(&b, d, TextOptions{}); err != nil || !strings.Contains(b.String(), "(minor, and slept)") || strings.Count(b.String(), "events more") != 2 || strings.Count(b.String(), "--all prints") != 1 {
+		t.Errorf("%v\n%s", err, b.String())
+	}
+}

@@ -23,11 +23,13 @@ type printer struct {
 	*bufio.Writer
 	o TextOptions
 	d *observe.Document
+
+	hinted bool // where the events are that are left out
 }
 
 // Text writes the trace as a timeline, and what it adds up to.
 func Text(w io.Writer, d *observe.Document, o TextOptions) error {
-	p := &printer{bufio.NewWriter(w), o, d}
+	p := &printer{Writer: bufio.NewWriter(w), o: o, d: d}
 	if o.Width <= 0 {
 		p.o.Width = 100
 	}
@@ -143,20 +145,22 @@ func groups(events []event.Event) []group {
 
 func (p *printer) timeline() {
 	p.line("%s", p.colored("2", "      time       took  stage"))
-	phase, printed, left := "", 0, 0
+	phase, printed, left, told := "", 0, 0, map[string]bool{}
 	all := groups(p.d.Events)
 	for i := 0; i < len(all); {
 		g := &all[i]
 		if at := g.events[0].Phase; at != phase {
 			p.leftOut(left)
-			phase, printed, left = at, 0, 0
+			phase, printed, left, told = at, 0, 0, map[string]bool{}
 			p.line("%s", p.colored("1", "── "+phase+p.fileOf(g.events[0])))
 		}
-		if printed >= mostGroups && !p.o.All {
+		if !g.tellsNew(told) && printed >= mostGroups && !p.o.All {
 			left += len(g.events)
 			i++
 			continue
 		}
+		p.leftOut(left)
+		left = 0
 		printed++
 		for j, e := range g.events {
 			p.event(e, g.depth[j])
@@ -174,13 +178,30 @@ func (p *printer) timeline() {
 	p.line("")
 }
 
-// mostGroups is how many kinds of step are told of a phase.
+// mostGroups is how many steps are told of a phase, and besides those in which
+// something happens for the first time.
 const mostGroups = 12
 
-func (p *printer) leftOut(events int) {
-	if events > 0 {
-		p.line("%21s    %s", "", p.colored("2", fmt.Sprintf("… %s more (--all prints them, --json and --html have them)", plural(int64(events), "event"))))
+// tellsNew notes what happens in a group, and tells whether some of it is new: a
+// fault that sleeps is what one looks for, however late it comes.
+func (g *group) tellsNew(told map[string]bool) bool {
+	before := len(told)
+	for _, e := range g.events {
+		told[e.Name+" "+e.Kind] = true
 	}
+	return len(told) > before
+}
+
+func (p *printer) leftOut(events int) {
+	if events == 0 {
+		return
+	}
+	where := " (--all prints them, --json and --html have them)"
+	if p.hinted {
+		where = ""
+	}
+	p.hinted = true
+	p.line("%21s    %s", "", p.colored("2", fmt.Sprintf("… %s more%s", plural(int64(events), "event"), where)))
 }
 
 func (p *printer) fileOf(e *event.Event) string {
