@@ -233,7 +233,7 @@ func TestFoliosAreTried(t *testing.T) {
 	dir := t.TempDir()
 	large, device, err := sys.LargeFolios(dir)
 	if err != nil {
-		t.Skipf("needs a file system with files without a name, and cachestat: %v", err)
+		t.Skipf("needs cachestat (Linux 6.5): %v", err)
 	}
 	f, err := sys.OpenFile(dir, 0, 0)
 	if err != nil {
@@ -241,7 +241,7 @@ func TestFoliosAreTried(t *testing.T) {
 	}
 	defer f.Close()
 	if s, err := f.FileSystem(); err != nil || s.InMemory {
-		t.Skipf("needs a file system on a device: %v, %v", s.Name, err)
+		t.Skipf("needs a temporary directory on a device: %v, %v", s.Name, err)
 	}
 	if here, err := f.DeviceInode(); err != nil || here.Major != device.Major || here.Minor != device.Minor {
 		t.Skipf("the directory is on another device than its files: %v", err)

@@ -143,11 +143,6 @@ type Faults struct {
 	Unseen      int64 `json:"unseen"` // those that getrusage counts and no event tells of
 }
 
-// unseen compares with getrusage. The kernel counts a fault that it takes itself,
-// to fill the stack of a program that execve(2) begins say, and tells perf of none
-// (mm_account_fault in its mm/memory.c).
-func (f *Faults) unseen() int64 { return max(f.RusageMinor+f.RusageMajor-f.Total, 0) }
-
 // Totals are of pages and bytes, over the whole trace. What a tier cannot see is null.
 type Totals struct {
 	Touched           int64  `json:"touched_pages"`

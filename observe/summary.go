@@ -36,6 +36,11 @@ func (t *timeline) summarize() {
 	s.Advice = adviceFor(t.doc)
 }
 
+// unseen compares with getrusage. The kernel counts a fault that it takes itself,
+// to fill the stack of a program that execve(2) begins say, and tells perf of none
+// (mm_account_fault in its mm/memory.c).
+func (f *Faults) unseen() int64 { return max(f.RusageMinor+f.RusageMajor-f.Total, 0) }
+
 // adviceFor says what would make this access cheaper.
 func adviceFor(d *Document) []string {
 	advice := []string{}
