@@ -153,4 +153,3 @@ func Screenshot(ctx context.Context, t *testing.T, name string) {
 		t.Fatal(err)
 	}
 }
-
