@@ -38,9 +38,30 @@ func TestSyncsOfACommit(t *testing.T) {
 		for off := int64(0); off < 1<<20; off += 100_000 {
 			store(t, m, off, "new")
 		}
-		if err := m.Commit(); err != nil || d.syncs() != before+2 {
+		if err := m.Commit(); err != nil || d.syncs() != before+1 {
 			t.Errorf("a commit: %v, %d syncs", err, d.syncs()-before)
 		}
+	}
+	// Where the journal begins anew it is two.
+	var times [3]int
+	for range 20 {
+		before = d.syncs()
+		storeAll(t, m)
+		if err := m.Commit(); err != nil || d.syncs() <= before || d.syncs() > before+2 {
+			t.Fatalf("a commit: %v, %d syncs", err, d.syncs()-before)
+		}
+		times[d.syncs()-before]++
+	}
+	if times[1] < 10 || times[2] < 1 {
+		t.Errorf("of 20 commits of all pages %d took one sync, %d two", times[1], times[2])
+	}
+}
+
+// storeAll stores to every page.
+func storeAll(t *testing.T, m *filemap.Map) {
+	t.Helper()
+	for off := int64(0); off < m.Len(); off += int64(filemap.PageBytes()) {
+		store(t, m, off, "all")
 	}
 }
 
@@ -124,30 +145,66 @@ func TestFileMeetsFullDisk(t *testing.T) {
 	}
 }
 
+// The sync of the journal fails: nobody knows, until it is opened again.
 func TestCommitSyncError(t *testing.T) {
-	for _, file := range []string{"data", "data.journal"} {
-		t.Run(file, func(t *testing.T) {
-			d := newDisk(t, 1<<20)
-			m := openAtomic(t, d.Path("data"))
-			store(t, m, 5000, "new")
-			copy(d.content[5000:], "new")
-			d.play("sync " + file + " error EIO times 1")
-			for range 3 {
-				wantError(t, m.Commit(), syscall.EIO)
+	d := newDisk(t, 1<<20)
+	m := openAtomic(t, d.Path("data"))
+	store(t, m, 5000, "new")
+	copy(d.content[5000:], "new")
+	d.play("sync data.journal error EIO times 1")
+	for range 3 {
+		wantError(t, m.Commit(), syscall.EIO)
+	}
+	if !bytes.Equal(m.Bytes(), d.content) {
+		t.Error("the store is lost")
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
+	}
+	d.isWhole(t)
+}
+
+// isWhole opens the disk's file, which has a commit in its journal and must then be
+// as it should.
+func (d *disk) isWhole(t *testing.T) {
+	t.Helper()
+	if r := openAtomic(t, d.Path("data")).Recovery(); r.State != filemap.Applied {
+		t.Errorf("opened again: %+v", r)
+	}
+	if !bytes.Equal(content(t, d.Backing("data")), d.content) {
+		t.Error("opened again it is not whole")
+	}
+}
+
+// The sync of the file fails, when it is closed or when the journal begins anew:
+// what was committed is in the journal.
+func TestFileSyncError(t *testing.T) {
+	for _, closing := range []bool{true, false} {
+		d := newDisk(t, 1<<20)
+		m := openAtomic(t, d.Path("data"))
+		d.play("sync data error EIO times 1")
+		var err error
+		for n := range 10 {
+			store(t, m, 5000, string(rune('0'+n)))
+			storeAll(t, m)
+			if err = m.Commit(); err != nil {
+				break
 			}
-			if !bytes.Equal(m.Bytes(), d.content) {
-				t.Error("the store is lost")
+			if d.content = bytes.Clone(m.Bytes()); closing {
+				break
 			}
-			if err := m.Close(); err != nil {
-				t.Fatal(err)
-			}
-			if r := openAtomic(t, d.Path("data")).Recovery(); r.State != filemap.Applied {
-				t.Errorf("opened again: %+v", r)
-			}
-			if !bytes.Equal(content(t, d.Backing("data")), d.content) {
-				t.Error("opened again it is not whole")
-			}
-		})
+		}
+		if closing {
+			wantError(t, m.Close(), syscall.EIO)
+			d.isWhole(t)
+			continue
+		}
+		wantError(t, err, syscall.EIO)
+		wantError(t, m.Commit(), syscall.EIO)
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+		d.isWhole(t)
 	}
 }
 

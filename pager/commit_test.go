@@ -191,7 +191,7 @@ func TestCommitAndWriters(t *testing.T) {
 	if err := <-result; err != nil {
 		t.Error(err)
 	}
-	if string(d.named("store").durable[:8]) != "finished" {
+	if string(d.named("store").now[:8]) != "finished" {
 		t.Error("the store has it not")
 	}
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
 	"io"
 	"slices"
@@ -10,9 +11,10 @@ import (
 // since a file's last sync any may be missing, a write in any of its sectors.
 type disk struct {
 	journal, target *model
-	steps           int // operations so far
-	stopAt          int // the operation at which the power goes; 0: never
-	full            int // writes that still find room; negative: all
+	steps           int  // operations so far
+	stopAt          int  // the operation at which the power goes; 0: never
+	atSync          bool // and that was a sync
+	full            int  // writes that still find room; negative: all
 	failSync        *model
 }
 
@@ -72,6 +74,10 @@ func (m *model) WriteAt(p []byte, off int64) (int, error) {
 		return 0, errFull
 	}
 	m.disk.full--
+	if end := off + int64(len(p)); off >= int64(len(m.now)) && isZero(p) {
+		m.do(op{end, nil}) // which is what zeros behind the end come to
+		return len(p), nil
+	}
 	for done := 0; done < len(p); {
 		at := off + int64(done)
 		n := min(int(sector-at%sector), len(p)-done)
@@ -82,8 +88,32 @@ func (m *model) WriteAt(p []byte, off int64) (int, error) {
 }
 
 func (m *model) do(o op) {
+	if !m.idle(o) {
+		m.pending = append(m.pending, o)
+	}
 	m.now = o.apply(m.now)
-	m.pending = append(m.pending, o)
+}
+
+// idle tells whether it makes no difference if an operation is lost: it writes what
+// is there, on the device or by one that can be lost as well. There would be too
+// many disks to look at with these.
+func (m *model) idle(o op) bool {
+	if o.data == nil {
+		return o.off == int64(len(m.now))
+	}
+	end := o.off + int64(len(o.data))
+	for _, p := range slices.Backward(m.pending) {
+		if p.data == nil && p.off >= end {
+			continue
+		}
+		if p.data == nil {
+			return false
+		}
+		if p.off < end && o.off < p.off+int64(len(p.data)) {
+			return p.off == o.off && bytes.Equal(p.data, o.data)
+		}
+	}
+	return end <= int64(len(m.durable)) && bytes.Equal(m.durable[o.off:end], o.data)
 }
 
 func (o op) apply(b []byte) []byte {
@@ -112,6 +142,7 @@ func (m *model) Size() (int64, error) { return int64(len(m.now)), nil }
 
 func (m *model) Sync() error {
 	if err := m.disk.step(); err != nil {
+		m.disk.atSync = m.disk.steps == m.disk.stopAt
 		return err
 	}
 	if m.disk.failSync == m {

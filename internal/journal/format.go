@@ -7,50 +7,81 @@ import (
 	"math"
 )
 
-// A journal is one record. All numbers are little-endian.
+// A journal is a log of commits, cut into rows. All numbers are little-endian, and
+// everything begins at a multiple of 4096, a block.
 //
-//	 0       8       16              24      32              40      48
-//	┌───────┬───┬───┬───────────────┬───────┬───────────────┬───┬───┐
-//	│ magic │ v │ h │ sequence      │ size  │ data bytes    │ n │ s │
-//	├───────┴───┴───┴───────────────┼───────┴───────────────┼───┼───┤
-//	│ identity of the target (24)                           │ 0 │ c │  72: zero, 76: c
-//	├───────────────────────────────┬───┬───┬───────────────┴───┴───┤
-//	│ extent 0: offset              │len│crc│ extent 1 …            │  80
-//	└───────────────────────────────┴───┴───┴───────────────────────┘
+//	block 0, block 1                     where the rows' records are
+//	┌────────────┬────────────┬───┬──────────┬──────────┬─ ─ ─┬───
+//	│ superblock │ superblock │ … │ record s │ record   │     │ …
+//	│ of row 2i  │ of row 2i+1│   │          │ s+1      │     │
+//	└────────────┴────────────┴───┴──────────┴──────────┴─ ─ ─┴───
+//
+// A superblock says where a row begins. That of row k is in block k%2:
+//
+//	 0       8   12  16              24      32              40      48
+//	┌───────┬───┬───┬───────────────┬───────┬───────────────┬───────┐
+//	│ magic │ v │ 0 │ row           │ start │ sequence      │ salt  │
+//	├───────┴───┴───┴───────────────┼───┬───┴───────────────┴───────┘
+//	│ identity of the target (24)   │ c │  72: c, 76: zeros up to 4096
+//	└───────────────────────────────┴───┘
+//
+//	magic     "FMAPJRNL"
+//	v         4 bytes: version, 2
+//	row       8 bytes: the row's number, from 1
+//	start     8 bytes: where its first record is, or will be
+//	sequence  8 bytes: of that record
+//	salt      8 bytes: drawn anew for each row, so that what is left of another is
+//	          no record of this one
+//	c         4 bytes: CRC-32C of the rest of the block
+//
+// A record is a commit. It lies behind the one before it:
+//
+//	 0       8   12  16              24      32              40      48
+//	┌───────┬───┬───┬───────────────┬───────┬───────────────┬───────┬───┐
+//	│ magic │ h │ n │ salt          │ seq.  │ size          │ data  │ c │  48: c
+//	├───────┴───┴───┴───┬───┬───┬───┴───────┴───────────────┴───────┴───┘
+//	│ extent 0: offset  │len│crc│ extent 1 …   64
+//	└───────────────────┴───┴───┴──────────────
 //	zeros up to h, a multiple of 4096
 //	the data of the extents, one behind the other
 //	zeros up to a multiple of 4096
 //
-//	magic     "FMAPJRNL"
-//	v         4 bytes: version, 1
-//	h         4 bytes: where the data begin
-//	sequence  8 bytes: one more than that of the commit before
+//	magic     "FMAPRCRD"
+//	h         4 bytes: where the data begin, from the record's begin
+//	n         4 bytes: the number of extents
+//	salt      8 bytes: the row's
+//	sequence  8 bytes: one more than that of the record before
 //	size      8 bytes: of the target after the commit
 //	data      8 bytes: the sum of the extents' lengths
-//	n         4 bytes: the number of extents
-//	s         4 bytes: state, 0: empty, 1: holds a commit
-//	c         4 bytes: CRC-32C of the bytes [0, 76) and the n extents
-//	crc       CRC-32C of an extent's data, begun with the sequence's low 4 bytes
+//	c         4 bytes: CRC-32C of the rest of the header, all h bytes of it
+//	crc       CRC-32C of an extent's data, begun with the salt and the sequence
 //
 // A journal is read by these rules, in this order:
 //
-//	a file of no bytes, or whose first 4096 are zero   empty: just made
-//	another magic                                      ErrNotJournal
-//	another version                                    ErrVersion
-//	c is wrong, or a field cannot be                   torn: ignored
-//	state 0                                            empty
-//	the identity is not the target's                   ErrForeign
-//	a crc is wrong, or the file ends before            torn: ignored
-//	else                                               whole: applied
+//	a block 0 or 1 of another magic                     ErrNotJournal
+//	one of another version                              ErrVersion
+//	no superblock                                       empty: just made
+//	a superblock whose c is wrong, or a field cannot be torn: ignored
+//	of those that are whole                             the one of the higher row counts
+//	a record of other magic, salt or sequence           the row ends before it
+//	one whose c or a crc is wrong, a field cannot be,
+//	or the file ends before                             torn: the row ends before it
+//	a record, and the identity is not the target's      ErrForeign
+//	else                                                whole: applied
+//
+// What makes that safe is the order in which it is written: see doc.go.
 const (
-	magic     = "FMAPJRNL"
-	version   = 1
-	fixed     = 80 // what comes before the extents
-	perExtent = 16
-	block     = 4096
+	magic       = "FMAPJRNL"
+	recordMagic = "FMAPRCRD"
+	version     = 2
+	block       = 4096
+	superblocks = 2 * block // what they take, and where the first row begins
 
-	stateEmpty  = 0
-	stateCommit = 1
+	rowSumAt    = 72
+	rowFields   = rowSumAt + 4
+	recordSumAt = 48
+	fixed       = 64 // what comes before the extents
+	perExtent   = 16
 
 	// maxExtents keeps a header, and what a reader takes into memory before it
 	// has seen a checksum, below 256 MiB.
@@ -63,6 +94,15 @@ var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 // name before.
 type Identity [24]byte
 
+// row is a superblock.
+type row struct {
+	number   uint64
+	start    int64
+	sequence uint64 // of the first record
+	salt     uint64
+	identity Identity
+}
+
 // entry is an extent as the header has it.
 type entry struct {
 	offset int64
@@ -70,14 +110,67 @@ type entry struct {
 	crc    uint32
 }
 
-// header is a journal without its data.
+// header is a record without its data.
 type header struct {
+	salt     uint64
 	sequence uint64
 	size     int64
 	data     int64
-	state    uint32
-	identity Identity
 	entries  []entry
+}
+
+func roundUp(n int64) int64 { return (n + block - 1) / block * block }
+
+// slot is where the row's superblock is.
+func (r *row) slot() int64 { return int64(r.number%2) * block }
+
+// encode makes the superblock.
+func (r *row) encode() []byte {
+	b := make([]byte, block)
+	le := binary.LittleEndian
+	copy(b, magic)
+	le.PutUint32(b[8:], version)
+	le.PutUint64(b[16:], r.number)
+	le.PutUint64(b[24:], uint64(r.start))
+	le.PutUint64(b[32:], r.sequence)
+	le.PutUint64(b[40:], r.salt)
+	copy(b[48:rowSumAt], r.identity[:])
+	le.PutUint32(b[rowSumAt:], sumWithout(b, rowSumAt))
+	return b
+}
+
+// sumWithout is the checksum of b but for the four bytes at off, where it is kept.
+func sumWithout(b []byte, off int) uint32 {
+	return crc32.Update(crc32.Update(0, castagnoli, b[:off]), castagnoli, b[off+4:])
+}
+
+// parseRow reads the superblock in the block at slot; b is shorter only where the
+// file is. A torn one is a row without a number.
+func parseRow(b []byte, slot int64) (r row, state State, err error) {
+	le := binary.LittleEndian
+	switch {
+	case isZero(b):
+		return row{}, Empty, nil
+	case len(b) < len(magic) || string(b[:len(magic)]) != magic:
+		return row{}, Torn, ErrNotJournal
+	case len(b) < block:
+		return row{}, Torn, nil
+	case le.Uint32(b[8:]) != version:
+		return row{}, Torn, fmt.Errorf("%w: %d", ErrVersion, le.Uint32(b[8:]))
+	case le.Uint32(b[rowSumAt:]) != sumWithout(b, rowSumAt):
+		return row{}, Torn, nil
+	}
+	r = row{
+		number:   le.Uint64(b[16:]),
+		start:    int64(le.Uint64(b[24:])),
+		sequence: le.Uint64(b[32:]),
+		salt:     le.Uint64(b[40:]),
+		identity: Identity(b[48:rowSumAt]),
+	}
+	if r.number == 0 || r.sequence == 0 || r.slot() != slot || r.start < superblocks || r.start%block != 0 || r.start > math.MaxInt64/2 {
+		return row{}, Torn, nil
+	}
+	return r, Whole, nil
 }
 
 // headerBytes is where the data of n extents begin.
@@ -85,16 +178,15 @@ func headerBytes(n int) int64 {
 	return roundUp(fixed + int64(n)*perExtent)
 }
 
-func roundUp(n int64) int64 { return (n + block - 1) / block * block }
-
-// fileBytes is how long the journal is at least.
-func (h *header) fileBytes() int64 { return headerBytes(len(h.entries)) + roundUp(h.data) }
+// bytes is how long the record is.
+func (h *header) bytes() int64 { return headerBytes(len(h.entries)) + roundUp(h.data) }
 
 // seed begins the checksum of an extent's data: the same bytes of another commit
 // have another.
 func (h *header) seed() uint32 {
-	var b [8]byte
-	binary.LittleEndian.PutUint64(b[:], h.sequence)
+	var b [16]byte
+	binary.LittleEndian.PutUint64(b[:], h.salt)
+	binary.LittleEndian.PutUint64(b[8:], h.sequence)
 	return crc32.Update(0, castagnoli, b[:])
 }
 
@@ -102,92 +194,64 @@ func (h *header) seed() uint32 {
 func (h *header) encode() []byte {
 	b := make([]byte, headerBytes(len(h.entries)))
 	le := binary.LittleEndian
-	copy(b, magic)
-	le.PutUint32(b[8:], version)
-	le.PutUint32(b[12:], uint32(len(b)))
-	le.PutUint64(b[16:], h.sequence)
-	le.PutUint64(b[24:], uint64(h.size))
-	le.PutUint64(b[32:], uint64(h.data))
-	le.PutUint32(b[40:], uint32(len(h.entries)))
-	le.PutUint32(b[44:], h.state)
-	copy(b[48:72], h.identity[:])
+	copy(b, recordMagic)
+	le.PutUint32(b[8:], uint32(len(b)))
+	le.PutUint32(b[12:], uint32(len(h.entries)))
+	le.PutUint64(b[16:], h.salt)
+	le.PutUint64(b[24:], h.sequence)
+	le.PutUint64(b[32:], uint64(h.size))
+	le.PutUint64(b[40:], uint64(h.data))
 	for i, e := range h.entries {
 		at := fixed + i*perExtent
 		le.PutUint64(b[at:], uint64(e.offset))
 		le.PutUint32(b[at+8:], e.length)
 		le.PutUint32(b[at+12:], e.crc)
 	}
-	le.PutUint32(b[76:], headerSum(b, len(h.entries)))
+	le.PutUint32(b[recordSumAt:], sumWithout(b, recordSumAt))
 	return b
 }
 
-// headerSum is c of a header with n extents.
-func headerSum(b []byte, n int) uint32 {
-	sum := crc32.Update(0, castagnoli, b[:76])
-	return crc32.Update(sum, castagnoli, b[fixed:fixed+n*perExtent])
-}
-
-// prefix is what the first block says of the rest of the header.
-type prefix struct {
-	empty   bool // a file that was just made
-	torn    bool
-	bytes   int64 // of the header
-	extents int
-}
-
-// parsePrefix reads the first block of a journal of fileSize bytes; b is shorter
-// only where the file is.
-func parsePrefix(b []byte, fileSize int64) (prefix, error) {
-	if isZero(b) {
-		return prefix{empty: true}, nil
-	}
-	if len(b) < len(magic) || string(b[:len(magic)]) != magic {
-		return prefix{}, ErrNotJournal
-	}
-	if len(b) < fixed {
-		return prefix{torn: true}, nil
-	}
+// parsePrefix reads the first block of what may be the record with a salt and a
+// sequence, and tells whether it is, and how long its header then is; room is
+// what the file has from there on.
+func parsePrefix(b []byte, salt, sequence uint64, room int64) (bytes int64, state State) {
 	le := binary.LittleEndian
-	if v := le.Uint32(b[8:]); v != version {
-		return prefix{}, fmt.Errorf("%w: %d", ErrVersion, v)
+	if len(b) < block || string(b[:len(recordMagic)]) != recordMagic ||
+		le.Uint64(b[16:]) != salt || le.Uint64(b[24:]) != sequence {
+		return 0, Empty
 	}
-	p := prefix{bytes: int64(le.Uint32(b[12:])), extents: int(min(le.Uint32(b[40:]), maxExtents+1))}
-	p.torn = p.extents > maxExtents || p.bytes != headerBytes(p.extents) || p.bytes > fileSize
-	return p, nil
+	bytes, extents := int64(le.Uint32(b[8:])), le.Uint32(b[12:])
+	if extents > maxExtents || bytes != headerBytes(int(extents)) || bytes > room {
+		return 0, Torn
+	}
+	return bytes, Whole
 }
 
-// parseHeader reads a header's bytes, all of them, with n extents. It tells
-// whether they are whole; of others it returns what may be the sequence.
-func parseHeader(b []byte, n int, fileSize int64) (header, bool) {
+// parseHeader reads a header's bytes, all of them, of a record for which the file
+// has room. It tells whether they are whole.
+func parseHeader(b []byte, room int64) (*header, bool) {
 	le := binary.LittleEndian
-	torn := header{sequence: le.Uint64(b[16:])}
-	if le.Uint32(b[76:]) != headerSum(b, n) || le.Uint32(b[72:]) != 0 {
-		return torn, false
+	if le.Uint32(b[recordSumAt:]) != sumWithout(b, recordSumAt) {
+		return nil, false
 	}
-	h := header{
-		sequence: le.Uint64(b[16:]),
-		size:     int64(le.Uint64(b[24:])),
-		data:     int64(le.Uint64(b[32:])),
-		state:    le.Uint32(b[44:]),
-		identity: Identity(b[48:72]),
-		entries:  make([]entry, n),
+	h := &header{
+		salt:     le.Uint64(b[16:]),
+		sequence: le.Uint64(b[24:]),
+		size:     int64(le.Uint64(b[32:])),
+		data:     int64(le.Uint64(b[40:])),
+		entries:  make([]entry, le.Uint32(b[12:])),
 	}
 	var sum int64
 	for i := range h.entries {
 		at := fixed + i*perExtent
 		e := entry{offset: int64(le.Uint64(b[at:])), length: le.Uint32(b[at+8:]), crc: le.Uint32(b[at+12:])}
 		if e.offset < 0 || e.offset > h.size-int64(e.length) {
-			return torn, false
+			return nil, false
 		}
 		sum += int64(e.length)
 		h.entries[i] = e
 	}
-	ok := h.size >= 0 && h.data == sum && h.state <= stateCommit && sum <= math.MaxInt64-block &&
-		h.fileBytes() <= fileSize
-	if !ok {
-		return torn, false
-	}
-	return h, true
+	return h, h.size >= 0 && h.data == sum && h.bytes() <= room
 }
 
 func isZero(b []byte) bool {

@@ -3,9 +3,8 @@ package journal
 import (
 	"errors"
 	"fmt"
-	"hash/crc32"
 	"io"
-	"math"
+	"math/rand/v2"
 	"os"
 	"sync"
 
@@ -45,23 +44,33 @@ type Journal struct {
 	target   Target
 	identity Identity
 	inPlace  func() (bool, error) // is the file still at path?
+	rowBytes int64                // what a row of several records takes at most
 
 	mu       sync.Mutex
-	sequence uint64 // of the last commit, or of the one that the journal holds
-	dirty    bool   // the file holds something else than an empty header
-	pending  bool   // the file holds a commit that the target has not all of
+	row      row    // whose superblock is durable
+	end      int64  // of its records
+	length   int64  // of the file
+	sequence uint64 // of the last commit
+	unsynced bool   // the target was written to since it was synced
+	pending  bool   // the target has not all of the last commit
 	failed   error
 	closed   bool
 
 	broken broken
 }
 
+// rowBytes is what a row takes at most, but for one of a single larger record.
+// docs/design/0003-journal.md has measurements.
+const rowBytes = 4 << 20
+
 // broken leaves out what makes a commit safe, so that tests can show that they
 // would notice.
 type broken struct {
-	noJournalSync bool // step 2
-	noTargetSync  bool // step 4
-	unchecked     bool // a torn journal is applied
+	noJournalSync bool // the sync that is the commit
+	noTargetSync  bool // the one before a row is begun
+	noRewrite     bool // a recovery writes the target straight away
+	unchecked     bool // a torn record is applied
+	overlap       bool // a row may lie where the one before it does
 }
 
 // Options of [Open].
@@ -82,15 +91,15 @@ type Options struct {
 const chunk = 256 << 10
 
 // Open opens the journal at path, which it makes if it is missing, takes the lock
-// on it, and brings target to a whole state: a whole journal is applied and
-// synced, a torn one ignored. It says what it found. The lock ends with Close, or
+// on it, and brings target to a whole state: the commits that are whole in the
+// journal are applied and synced, a torn one is ignored. It says what it found. The lock ends with Close, or
 // with the process.
 func Open(path string, target Target, o Options) (*Journal, Recovery, error) {
 	f, fresh, err := openFile(path)
 	if err != nil {
 		return nil, Recovery{}, &Error{Op: "open", Path: path, Err: err}
 	}
-	j := &Journal{path: path, file: fileOf{f}, target: target, identity: o.Identity}
+	j := &Journal{path: path, file: fileOf{f}, target: target, identity: o.Identity, rowBytes: rowBytes}
 	j.inPlace = func() (bool, error) { return f.SameAs(path) }
 	r, err := j.start(o)
 	if r.Made = fresh; err == nil && fresh {
@@ -156,11 +165,11 @@ func lock(f sys.File) error {
 // OpenOn is [Open] of a journal that is open already, and locked where somebody
 // else could have it. Close closes file, and so does an error.
 func OpenOn(file File, target Target, o Options) (*Journal, Recovery, error) {
-	return openOn(file, target, o, broken{})
+	return openOn(file, target, o, rowBytes, broken{})
 }
 
-func openOn(file File, target Target, o Options, b broken) (*Journal, Recovery, error) {
-	j := &Journal{file: file, target: target, identity: o.Identity, broken: b}
+func openOn(file File, target Target, o Options, rowBytes int64, b broken) (*Journal, Recovery, error) {
+	j := &Journal{file: file, target: target, identity: o.Identity, rowBytes: rowBytes, broken: b}
 	r, err := j.start(o)
 	if err != nil {
 		return nil, Recovery{}, j.fail("open", errors.Join(err, file.Close()))
@@ -168,85 +177,49 @@ func openOn(file File, target Target, o Options, b broken) (*Journal, Recovery, 
 	return j, r, nil
 }
 
-// start reads the journal, applies it or not, and leaves it with a header.
+// start reads the journal, applies it or not, and leaves it with an empty row
+// that is durable.
 func (j *Journal) start(o Options) (Recovery, error) {
-	h, state, err := readJournal(j.file)
+	found, state, _, err := readSuperblocks(j.file)
 	if err != nil {
 		return Recovery{}, err
 	}
-	if j.broken.unchecked && state == Torn && h.entries != nil {
-		state = Whole
-	}
-	j.sequence = h.sequence
-	if state == Empty && h.sequence != 0 {
-		return Recovery{Sequence: h.sequence}, nil
-	}
-	var r Recovery
-	if !o.Reset {
-		if r, err = j.recover(h, state, o.Adopt); err != nil {
+	r := Recovery{State: state}
+	if found.number != 0 {
+		j.row, j.end, j.sequence = found, found.start, found.sequence-1
+		if r, err = j.recover(state, o); err != nil {
 			return r, err
 		}
 	}
-	return r, j.writeEmpty()
+	if found.number == 0 || r.State != Empty || found.identity != j.identity || o.Reset {
+		return r, j.writeEmpty()
+	}
+	j.length, err = j.file.Size()
+	return r, err
 }
 
-// writeEmpty leaves an empty journal, durably, and gives its space back.
+// writeEmpty begins a row without a record, durably, and gives the space of the
+// others back: only then, since until the new superblock is on the device it is
+// the row before that counts. The target must be durable.
 func (j *Journal) writeEmpty() error {
-	h := header{sequence: j.sequence + 1, identity: j.identity}
-	b := h.encode()
-	if _, err := j.file.WriteAt(b, 0); err != nil {
-		return err
-	}
-	if err := j.file.Truncate(int64(len(b))); err != nil {
+	r := j.nextRow(superblocks)
+	if _, err := j.file.WriteAt(r.encode(), r.slot()); err != nil {
 		return err
 	}
 	if err := j.file.Sync(); err != nil {
 		return err
 	}
-	j.sequence, j.dirty = h.sequence, false
-	return nil
+	j.row, j.end = r, r.start
+	j.length = superblocks
+	return j.file.Truncate(superblocks)
 }
 
-// Commit makes the extents durable in the target together, or none of them, and
-// sets its size. It syncs twice; a commit that changes nothing does nothing. The
-// extents must lie inside of the new size; where they overlap, later ones win.
-// Their bytes must not change meanwhile.
-//
-// An error that is [ErrPending] says that the commit is durable in the journal: it
-// will be in the target. After a sync that failed it may or may not have
-// happened, which opening again decides, and every later Commit returns
-// [ErrFailed]. After any other error nothing has happened.
-func (j *Journal) Commit(size int64, extents []Extent) error {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	if err := j.readyLocked(); err != nil {
-		return j.fail("commit", err)
+// nextRow is the row after this one, to begin at start.
+func (j *Journal) nextRow(start int64) row {
+	return row{
+		number: j.row.number + 1, start: start, sequence: j.sequence + 1,
+		salt: rand.Uint64(), identity: j.identity,
 	}
-	if err := j.finishLocked(); err != nil {
-		return j.fail("commit", err)
-	}
-	old, err := j.target.Size()
-	if err != nil {
-		return j.fail("commit", err)
-	}
-	if len(extents) == 0 && size == old {
-		return nil
-	}
-	h, err := j.plan(size, extents)
-	if err != nil {
-		return err
-	}
-	if err := j.writeLocked(h, extents); err != nil {
-		if j.failed == nil {
-			_ = j.file.Truncate(block) // the disk may be full; the target is whole
-		}
-		return j.fail("commit", err)
-	}
-	j.pending = true
-	if err := j.applyLocked(h, extents); err != nil {
-		return j.fail("commit", err)
-	}
-	return nil
 }
 
 // readyLocked tells whether a commit can be begun.
@@ -266,128 +239,16 @@ func (j *Journal) readyLocked() error {
 	return err
 }
 
-// plan makes the header of a commit, without the checksums of the data.
-func (j *Journal) plan(size int64, extents []Extent) (*header, error) {
-	h := &header{sequence: j.sequence + 1, size: size, state: stateCommit, identity: j.identity}
-	h.entries = make([]entry, 0, len(extents))
-	for _, e := range extents {
-		n := int64(len(e.Data))
-		if e.Offset < 0 || e.Offset > size-n || n > math.MaxUint32 || len(h.entries) == maxExtents {
-			return nil, &Error{Op: "commit", Path: j.path, Offset: e.Offset, Length: n, Err: ErrExtent}
-		}
-		h.entries = append(h.entries, entry{offset: e.Offset, length: uint32(n)})
-		h.data += n
-	}
-	return h, nil
-}
-
-// writeLocked does steps 1 and 2. The data come first and the header last, so
-// that whoever reads meanwhile sees the header of the commit before, whose data
-// are broken, and not this one's.
-func (j *Journal) writeLocked(h *header, extents []Extent) error {
-	w := chunkWriter{file: j.file, at: headerBytes(len(extents)), buffer: make([]byte, 0, min(chunk, roundUp(h.data)))}
-	seed := h.seed()
-	for i, e := range extents {
-		sum, err := w.write(e.Data, seed)
-		if err != nil {
-			return err
-		}
-		h.entries[i].crc = sum
-	}
-	if err := w.pad(); err != nil {
-		return err
-	}
-	return j.sealLocked(h)
-}
-
-// sealLocked ends step 1 with the header, and does step 2.
-func (j *Journal) sealLocked(h *header) error {
-	j.dirty = true
-	if _, err := j.file.WriteAt(h.encode(), 0); err != nil {
-		return err
-	}
-	j.sequence = h.sequence
-	if j.broken.noJournalSync {
-		return nil
-	}
-	if err := j.file.Sync(); err != nil {
-		j.failed = err
-		return err
-	}
-	return nil
-}
-
-// chunkWriter writes data in large pieces, whole blocks.
-type chunkWriter struct {
-	file   io.WriterAt
-	at     int64
-	buffer []byte
-}
-
-// write appends p and returns its checksum, of the bytes that are written.
-func (w *chunkWriter) write(p []byte, seed uint32) (uint32, error) {
-	sum := seed
-	for len(p) > 0 {
-		free := w.buffer[len(w.buffer):cap(w.buffer)]
-		n := copy(free, p)
-		sum = crc32.Update(sum, castagnoli, free[:n])
-		w.buffer = w.buffer[:len(w.buffer)+n]
-		p = p[n:]
-		if len(w.buffer) == cap(w.buffer) {
-			if err := w.flush(); err != nil {
-				return 0, err
-			}
-		}
-	}
-	return sum, nil
-}
-
-func (w *chunkWriter) flush() error {
-	n, err := w.file.WriteAt(w.buffer, w.at)
-	w.at += int64(n)
-	w.buffer = w.buffer[:0]
-	return err
-}
-
-// pad ends the data with zeros up to a whole block.
-func (w *chunkWriter) pad() error {
-	n := len(w.buffer)
-	if n == 0 {
-		return nil
-	}
-	w.buffer = w.buffer[:roundUp(int64(n))]
-	clear(w.buffer[n:])
-	return w.flush()
-}
-
-// applyLocked does steps 3 and 4.
-func (j *Journal) applyLocked(h *header, extents []Extent) error {
-	for _, e := range extents {
-		if _, err := j.target.WriteAt(e.Data, e.Offset); err != nil {
-			return fmt.Errorf("%w: %w", ErrPending, err)
-		}
-	}
-	return j.settleLocked(h)
-}
-
-// settleLocked ends step 3 with the size, and does step 4.
-func (j *Journal) settleLocked(h *header) error {
-	size, err := j.target.Size()
-	if err == nil && size != h.size {
-		err = j.target.Truncate(h.size)
-	}
-	if err != nil {
-		return fmt.Errorf("%w: %w", ErrPending, err)
-	}
-	if j.broken.noTargetSync {
-		j.pending = false
+// syncTarget makes the row's commits durable in the target.
+func (j *Journal) syncTarget() error {
+	if !j.unsynced || j.broken.noTargetSync {
 		return nil
 	}
 	if err := j.target.Sync(); err != nil {
 		j.failed = err
 		return err
 	}
-	j.pending = false
+	j.unsynced = false
 	return nil
 }
 
@@ -406,7 +267,7 @@ func (j *Journal) Failed() bool {
 	return j.failed != nil
 }
 
-// Finish writes a pending commit to the target, if there is one, and syncs it.
+// Finish writes a pending commit to the target, if there is one.
 func (j *Journal) Finish() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -428,28 +289,23 @@ func (j *Journal) finishLocked() error {
 	if !j.pending {
 		return nil
 	}
-	h, state, err := readJournal(j.file)
+	records, _, err := j.readRow()
+	if err == nil && (len(records) == 0 || records[len(records)-1].sequence != j.sequence) {
+		err = errors.New("it was changed there")
+	}
+	if err == nil {
+		err = j.apply(records)
+	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrPending, err)
 	}
-	if state != Whole {
-		return fmt.Errorf("%w: it was changed there", ErrPending)
-	}
-	_, err = j.replay(h)
-	return err
+	j.pending = false
+	return nil
 }
 
-// Sequence returns the number of the last commit, or of the last time that the
-// journal was emptied. It never comes back.
-func (j *Journal) Sequence() uint64 {
-	j.mu.Lock()
-	defer j.mu.Unlock()
-	return j.sequence
-}
-
-// Close marks the journal empty, durably, and lets it go. After a sync that
-// failed, and while a commit is pending, it leaves it as it is: opening again goes
-// on with it.
+// Close makes all commits durable in the target and marks the journal empty,
+// durably, and lets it go. After a sync that failed, and while a commit is pending,
+// it leaves it as it is: opening again goes on with it.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -458,8 +314,10 @@ func (j *Journal) Close() error {
 	}
 	j.closed = true
 	var err error
-	if j.dirty && !j.pending && j.failed == nil {
-		err = j.writeEmpty()
+	if j.end > j.row.start && !j.pending && j.failed == nil {
+		if err = j.syncTarget(); err == nil {
+			err = j.writeEmpty()
+		}
 	}
 	if err = errors.Join(err, j.file.Close()); err != nil {
 		return j.fail("close", err)

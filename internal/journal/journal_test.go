@@ -133,15 +133,18 @@ func TestRefused(t *testing.T) {
 		f(b)
 		return b
 	}
-	resum := func(b []byte) { binary.LittleEndian.PutUint32(b[76:], headerSum(b, 1)) }
+	// The row is the first, in block 1.
+	resum := func(b []byte) {
+		binary.LittleEndian.PutUint32(b[block+rowSumAt:], sumWithout(b[block:superblocks], rowSumAt))
+	}
 	for _, c := range []struct {
 		name string
 		file []byte
 		want error
 	}{
 		{"another file", []byte("dear diary"), ErrNotJournal},
-		{"a newer version", edit(func(b []byte) { b[8] = 2 }), ErrVersion},
-		{"another's journal", edit(func(b []byte) { b[50]++; resum(b) }), ErrForeign},
+		{"an older version", edit(func(b []byte) { b[block+8] = 1 }), ErrVersion},
+		{"another's journal", edit(func(b []byte) { b[block+50]++; resum(b) }), ErrForeign},
 	} {
 		if err := os.WriteFile(path, c.file, 0o600); err != nil {
 			t.Fatal(err)
@@ -158,7 +161,7 @@ func TestRefused(t *testing.T) {
 	// A foreign one can be adopted, or thrown away.
 	adopt := testIdentity
 	adopt.Adopt = true
-	foreign := edit(func(b []byte) { b[50]++; resum(b) })
+	foreign := edit(func(b []byte) { b[block+50]++; resum(b) })
 	if err := os.WriteFile(path, foreign, 0o600); err != nil {
 		t.Fatal(err)
 	}
@@ -205,12 +208,13 @@ func TestEveryBitCounts(t *testing.T) {
 		}
 	}
 	for bit := range byte(8) {
-		for at := range fixed + perExtent {
-			check(at, bit)
+		for _, part := range [][2]int{{block, rowFields}, {superblocks, fixed + perExtent}, {superblocks + block, 6}} {
+			for at := range part[1] {
+				check(part[0]+at, bit)
+			}
 		}
-		for at := range 6 {
-			check(block+at, bit)
-		}
+		check(superblocks-1, bit) // the zeros, too
+		check(superblocks+block-1, bit)
 	}
 }
 
@@ -238,22 +242,27 @@ func TestVanishedJournal(t *testing.T) {
 
 func TestSyncsOfACommit(t *testing.T) {
 	d := newDisk(make([]byte, 4*block))
-	j, _, err := OpenOn(d.journal, d.target, testIdentity)
+	j, _, err := openOn(d.journal, d.target, testIdentity, blocks(6), broken{})
 	if err != nil {
 		t.Fatal(err)
 	}
-	counts := &counted{Target: d.target}
-	j.target = counts
-	if err := j.Commit(4*block, nil); err != nil || counts.syncs != 0 {
-		t.Errorf("an empty commit: %v, %d syncs", err, counts.syncs)
+	inJournal, inTarget := &counted{Target: d.journal}, &counted{Target: d.target}
+	j.file, j.target = inJournal, inTarget
+	if err := j.Commit(4*block, nil); err != nil || inJournal.syncs+inTarget.syncs != 0 {
+		t.Errorf("an empty commit: %v, %d and %d syncs", err, inJournal.syncs, inTarget.syncs)
 	}
-	steps := d.steps
-	if err := j.Commit(4*block, []Extent{{0, make([]byte, block)}}); err != nil || counts.syncs != 1 {
-		t.Errorf("a commit: %v, %d syncs of the target", err, counts.syncs)
-	}
-	// Data, header, sync; data, sync.
-	if n := d.steps - steps; n != 5 {
-		t.Errorf("%d operations", n)
+	for n := range 9 {
+		inJournal.syncs, inTarget.syncs = 0, 0
+		if err := j.Commit(4*block, []Extent{{0, make([]byte, block)}}); err != nil {
+			t.Error(err)
+		}
+		begins := 0 // a row, before which the target is synced
+		if n > 0 && n%3 == 0 {
+			begins = 1
+		}
+		if inJournal.syncs != 1 || inTarget.syncs != begins {
+			t.Errorf("commit %d: %d syncs of the journal, %d of the target", n, inJournal.syncs, inTarget.syncs)
+		}
 	}
 	if err := j.Commit(4*block, []Extent{{4*block - 1, []byte("ab")}}); !errors.Is(err, ErrExtent) {
 		t.Errorf("beyond the end: %v", err)
@@ -268,6 +277,45 @@ type counted struct {
 func (c *counted) Sync() error {
 	c.syncs++
 	return c.Target.Sync()
+}
+
+func (c *counted) Close() error { return nil }
+
+// The journal does not grow for ever, and gives back what a large commit took.
+func TestLengthOfTheJournal(t *testing.T) {
+	d := newDisk(make([]byte, 400*block))
+	const row = 8 * block
+	j, _, err := openOn(d.journal, d.target, testIdentity, row, broken{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit := func(pages int) int {
+		if err := j.Commit(400*block, []Extent{{0, make([]byte, pages*block)}}); err != nil {
+			t.Fatal(err)
+		}
+		return len(d.journal.now)
+	}
+	for n := range 40 {
+		if got := commit(1 + n%3); got > superblocks+2*row {
+			t.Fatalf("commit %d: the journal has %d blocks", n, got/block)
+		}
+	}
+	for n := range 10 {
+		if got := commit(20); got > superblocks+3*21*block {
+			t.Fatalf("large commit %d: the journal has %d blocks", n, got/block)
+		}
+	}
+	commit(300)
+	got := 0
+	for range 20 {
+		got = commit(1)
+	}
+	if got > superblocks+4*row {
+		t.Errorf("after a large commit the journal keeps %d blocks", got/block)
+	}
+	if err := j.Close(); err != nil || len(d.journal.now) != superblocks {
+		t.Errorf("closed, it has %d bytes, %v", len(d.journal.now), err)
+	}
 }
 
 // Readers see one commit, whole, while a writer commits and dies at any point.
@@ -323,22 +371,33 @@ func isGeneration(b []byte) bool {
 	return false
 }
 
-// A reader's answer at every point of a commit at which the writer can have died.
+// A reader's answer at every point of a commit at which the writer can have died,
+// and after a power cut at which nothing was kept that was not synced, or all of
+// the journal.
 func TestReadersAfterADeath(t *testing.T) {
-	begin := bytes.Repeat([]byte{0xee}, 2*block)
-	commits := []commitOf{{2 * block, []int64{0, 1}}, {3 * block, []int64{1, 2}}}
-	all := states(begin, commits)
+	c := trial{begin: 2 * block, rowBytes: blocks(6), commits: []commitOf{
+		{2 * block, []int64{0, 1}},
+		{3 * block, []int64{1, 2}},
+		{block + 5, []int64{1}},
+		{3 * block, []int64{0}},
+		{3 * block, []int64{0, 1}},
+	}}
+	begin := bytes.Repeat([]byte{0xee}, c.begin)
+	all := states(begin, c.commits)
 	for at := 1; ; at++ {
 		d := newDisk(begin)
 		d.stopAt = at
-		done, begun, err := run(d, commits, broken{})
-		p := make([]byte, 4*block)
-		n, steady, readErr := readConsistent(d.journal, d.target, testIdentity, p, 0)
-		if !steady || !errors.Is(readErr, io.EOF) {
-			t.Fatalf("operation %d: steady %v, %v", at, steady, readErr)
-		}
-		if !bytes.Equal(p[:n], all[done]) && !bytes.Equal(p[:n], all[begun]) {
-			t.Errorf("operation %d: read neither state %d nor %d", at, done, begun)
+		done, begun, err := c.run(d)
+		journal := uint64(1)<<len(d.journal.pending) - 1
+		for _, now := range []*disk{d, d.cut(0), d.cut(journal)} {
+			p := make([]byte, 4*block)
+			n, steady, readErr := readConsistent(now.journal, now.target, testIdentity, p, 0)
+			if !steady || !errors.Is(readErr, io.EOF) {
+				t.Fatalf("operation %d: steady %v, %v", at, steady, readErr)
+			}
+			if !bytes.Equal(p[:n], all[done]) && !bytes.Equal(p[:n], all[begun]) {
+				t.Errorf("operation %d: read neither state %d nor %d", at, done, begun)
+			}
 		}
 		if err == nil {
 			return
@@ -359,24 +418,45 @@ func FuzzOpen(f *testing.F) {
 		f.Fatal(err)
 	}
 	f.Add(bytes.Clone(d.journal.now))
+	if err := j.Commit(block, []Extent{{3, []byte("second")}}); err != nil {
+		f.Fatal(err)
+	}
+	f.Add(bytes.Clone(d.journal.now))
 	f.Add([]byte{})
 	f.Add([]byte(magic))
 	f.Fuzz(func(t *testing.T, b []byte) {
 		d := newDisk(make([]byte, 2*block))
 		d.journal.now, d.journal.durable = bytes.Clone(b), bytes.Clone(b)
-		h, state, err := readJournal(d.journal)
-		if err == nil && state == Whole && (h.size < 0 || h.size > 1<<24) {
-			return // a model of that size does not fit
+		found, _, _, err := readSuperblocks(d.journal)
+		if err == nil && found.number != 0 && !bytes.Equal(found.encode(), b[found.slot():][:block]) {
+			t.Error("a superblock that this package would not write")
 		}
-		if err == nil && state == Whole && !bytes.Equal(h.encode(), b[:len(h.encode())]) && isZero(b[fixed+len(h.entries)*perExtent:len(h.encode())]) {
-			t.Error("a header that this package would not write")
-		}
-		_, r, err := OpenOn(d.journal, d.target, testIdentity)
-		if err != nil {
+		whole := 0
+		_, err2 := found.walk(d.journal, func(r record) (bool, error) {
+			if r.size > 1<<24 {
+				return false, errFull // a model of that size does not fit
+			}
+			if !bytes.Equal(r.encode(), b[r.at:][:headerBytes(len(r.entries))]) {
+				t.Error("a header that this package would not write")
+			}
+			ok, err := r.checkData(d.journal, nil)
+			if ok {
+				whole++
+			}
+			return ok, err
+		})
+		if errors.Is(err2, errFull) {
 			return
 		}
-		if r.State != state || (r.State != Whole && !isZero(d.target.now)) {
-			t.Errorf("state %v, read as %v, target touched: %v", r.State, state, !isZero(d.target.now))
+		j, r, openErr := OpenOn(d.journal, d.target, testIdentity)
+		if openErr != nil {
+			return
+		}
+		if err != nil || (r.State == Whole) != (whole > 0) || (whole == 0 && !isZero(d.target.now)) {
+			t.Errorf("state %v, %d records, target touched: %v", r.State, whole, !isZero(d.target.now))
+		}
+		if err := j.Commit(2*block, []Extent{{0, []byte("next")}}); err != nil {
+			t.Error(err)
 		}
 	})
 }

@@ -12,21 +12,16 @@ import (
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
-// Source is a target that is only read.
-type Source interface {
-	io.ReaderAt
-	Size() (int64, error)
-}
-
 // Read fills p from off of the target, of which the journal is at path, with bytes
 // that all belong to one commit, while others commit or after they have died. It
-// takes no lock and keeps nobody waiting: it reads the journal, then the target,
-// puts what the journal has over it, and begins again if the journal's header
-// has changed meanwhile. It returns the number of bytes, and io.EOF where the
-// target ends before len(p). A target without a journal is read as it is.
+// takes no lock and keeps nobody waiting: it reads the target, then the row of
+// commits in the journal, puts these over it, and begins again if another row was
+// begun meanwhile. It returns the number of bytes, and io.EOF where the target
+// ends before len(p). A target without a journal is read as it is.
 //
-// It costs the journal's last commit, to be read and checked, on top of p. When a
-// writer commits faster than that, it goes on until ctx ends: [ErrBusy].
+// It costs the row, to be read and checked, on top of p: some MiB, or a larger
+// commit. When a writer fills rows faster than that, it goes on until ctx ends:
+// [ErrBusy].
 func Read(ctx context.Context, path string, target Source, o Options, p []byte, off int64) (int, error) {
 	for {
 		n, steady, err := readOnce(path, target, o, p, off)
@@ -46,7 +41,7 @@ func Read(ctx context.Context, path string, target Source, o Options, p []byte, 
 func readOnce(path string, target Source, o Options, p []byte, off int64) (n int, steady bool, err error) {
 	f, err := sys.OpenFile(path, 0, 0)
 	if errors.Is(err, fs.ErrNotExist) {
-		n, err = readTarget(target, p, off, nil, nil)
+		n, err = readTarget(target, p, off)
 		_, missing := os.Lstat(path)
 		return n, errors.Is(missing, fs.ErrNotExist), err
 	}
@@ -60,45 +55,49 @@ func readOnce(path string, target Source, o Options, p []byte, off int64) (n int
 	return n, steady, err
 }
 
-// readConsistent reads once, and tells whether nobody committed meanwhile.
+// readConsistent reads once, and tells whether no row was begun meanwhile.
+//
+// The order is what makes it right. Whatever of a commit is in the target was whole
+// in the journal before, so the row, read after the target, has all commits of
+// which it can have a part; and laid over it in their order they make it the state
+// that the last of them left. Only a row that was begun meanwhile can have others.
 func readConsistent(f Source, target Source, o Options, p []byte, off int64) (n int, steady bool, err error) {
-	length, err := f.Size()
+	row, _, before, err := readSuperblocks(f)
 	if err != nil {
 		return 0, false, err
 	}
-	h, state, before, err := readHeader(f, length)
-	if err != nil {
-		return 0, false, err
-	}
-	if state == Whole && h.identity != o.Identity && !o.Adopt {
-		return 0, false, ErrForeign
-	}
-	var over []Extent
-	var end *int64
-	if state == Whole {
-		whole, found, err := overlay(f, &h, off, int64(len(p)))
-		if err != nil {
-			return 0, false, err
-		}
-		if whole {
-			over, end = found, &h.size
-		}
-	}
-	n, err = readTarget(target, p, off, end, over)
+	n, err = readTarget(target, p, off)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, false, err
 	}
-	after, again := readSome(f, 0, int64(max(len(before), 1)))
-	if again != nil {
-		return 0, false, again
+	_, err = row.walk(f, func(r record) (bool, error) {
+		whole, over, err := r.within(f, off, int64(len(p)))
+		switch {
+		case !whole || err != nil:
+			return false, err
+		case row.identity != o.Identity && !o.Adopt:
+			return false, ErrForeign
+		}
+		n = r.layOver(p, n, off, over)
+		return true, nil
+	})
+	if err != nil {
+		return 0, false, err
+	}
+	after, err := readSome(f, 0, superblocks)
+	if err != nil {
+		return 0, false, err
+	}
+	if n < len(p) {
+		err = io.EOF
 	}
 	return n, bytes.Equal(before, after), err
 }
 
-// overlay returns what the journal's commit has for the n bytes at off of the
-// target, if all of the commit is whole.
-func overlay(f io.ReaderAt, h *header, off, n int64) (whole bool, over []Extent, err error) {
-	whole, err = checkData(f, h, func(_ int, at, _ int64, b []byte) error {
+// within returns what a record has for the n bytes at off of the target, if all
+// of it is whole.
+func (r record) within(f io.ReaderAt, off, n int64) (whole bool, over []Extent, err error) {
+	whole, err = r.checkData(f, func(at, _ int64, b []byte) error {
 		begin, end := max(at, off), min(at+int64(len(b)), off+n)
 		if begin < end {
 			over = append(over, Extent{begin, bytes.Clone(b[begin-at : end-at])})
@@ -108,25 +107,24 @@ func overlay(f io.ReaderAt, h *header, off, n int64) (whole bool, over []Extent,
 	return whole, over, err
 }
 
-// readTarget fills p from off of the target as it is when over is written to it
-// and its size is end.
-func readTarget(target io.ReaderAt, p []byte, off int64, end *int64, over []Extent) (int, error) {
-	n, err := target.ReadAt(p, off)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, err
-	}
-	if end != nil {
-		want := int(max(0, min(int64(len(p)), *end-off)))
-		if n < want {
-			clear(p[n:want])
-		}
-		n = want
+// layOver makes of the first n bytes of p, which are the target's at off before
+// the commit, those after it, and returns how many these are.
+func (r record) layOver(p []byte, n int, off int64, over []Extent) int {
+	after := int(max(0, min(int64(len(p)), r.size-off)))
+	if n < after {
+		clear(p[n:after])
 	}
 	for _, e := range over {
-		copy(p[:n][e.Offset-off:], e.Data)
+		copy(p[:after][e.Offset-off:], e.Data)
 	}
-	if n < len(p) {
-		return n, io.EOF
+	return after
+}
+
+// readTarget fills p from off of the target, as far as that goes.
+func readTarget(target io.ReaderAt, p []byte, off int64) (int, error) {
+	n, err := target.ReadAt(p, off)
+	if n == len(p) {
+		err = nil
 	}
-	return n, nil
+	return n, err
 }
