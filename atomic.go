@@ -15,11 +15,12 @@ import (
 
 // An Atomic Map is a Staged one whose changed pages take a way round to the file:
 //
-//	pages of our own ──1 write──► journal ──2 sync──► 3 write to the file, 4 sync
+//	pages of our own ──1 write──► journal ──2 sync──► 3 write to the file
 //
-// so that at every moment either the file is whole, or the journal and the file
-// together are (internal/journal, docs/design/0003-journal.md). The file's own
-// bytes are never anything but the user's.
+// so that at every moment the journal and the file together are whole
+// (internal/journal, docs/design/0005-the-journal-is-a-log.md). The file is synced when the
+// journal has some MiB of commits, and by Close: then it is whole alone. The file's
+// own bytes are never anything but the user's.
 //
 // Lock order: gate, Map.mu, syncState.mu, Journal.mu.
 
@@ -63,11 +64,11 @@ type RecoveryState uint8
 const (
 	// NotNeeded: nothing. The file was closed in order, or never opened Atomic.
 	NotNeeded RecoveryState = RecoveryState(journal.Empty)
-	// Ignored: a commit that was under way and had not been written whole. It did
-	// not happen, and no byte of it is in the file.
+	// Ignored: only a commit that was under way and had not been written whole. It
+	// did not happen, and no byte of it is in the file.
 	Ignored RecoveryState = RecoveryState(journal.Torn)
-	// Applied: a whole commit, the last one before the process or the machine died.
-	// It was written to the file, once more if it was there already.
+	// Applied: whole commits, the last ones before the process or the machine died.
+	// They were written to the file, once more if they were there already.
 	Applied RecoveryState = RecoveryState(journal.Whole)
 )
 
@@ -87,10 +88,10 @@ func (s RecoveryState) String() string {
 type Recovery struct {
 	State    RecoveryState
 	Journal  string // its path; "" when the Map is not Atomic
-	Sequence uint64 // the number of the commit
-	Extents  int    // parts of the file that were written
+	Sequence uint64 // the number of the last commit
+	Extents  int    // parts of the file that were written, in all commits
 	Bytes    int64  // in these
-	Changed  int    // extents that the file did not have, or had differently
+	Changed  int    // extents where the file has other bytes now than before
 }
 
 // Recovery tells what opening this Map found in its journal.
@@ -168,8 +169,12 @@ func (c *config) closeJournal() {
 // Commit makes all stores to an [Atomic] Map since the last one durable together:
 // when it returns nil they are on the device, and whatever happens meanwhile, the
 // death of the process or a power cut, after it either all of them are there or
-// none. It costs two syncs of the device, and none when nothing was stored. Sync
-// is the same.
+// none. It costs one sync of the device, two when the journal begins anew, and
+// none when nothing was stored. Sync is the same.
+//
+// On the device they are in the journal: the file has them in the system's memory,
+// where others find them, and after a power cut it is opening it Atomic again that
+// puts them there. [Map.Close] makes the file whole without its journal.
 //
 // When it returns an error nothing was committed, and what was stored is still in
 // memory, to be committed later ([ErrNoSpace], [ErrDirtyLimit], [ErrJournalGone],
@@ -250,10 +255,12 @@ func (m *Map) finishCommit() error {
 // are, and io.EOF where the file ends before len(p).
 //
 // It takes no lock and keeps nobody waiting. It costs two opens, the reading of p,
-// and the reading and checking of the last commit in the journal, and it begins
-// again when a commit came between; a writer that commits all the time can keep it
-// from an end until ctx has one ([ErrBusy]). Any other way to read the file, a
-// mapping too, sees single pages of a commit that is being written.
+// and the reading and checking of the commits in the journal that the file may not
+// have on the device, 4 MiB at most unless a single one is larger. It begins again
+// when the journal has begun anew meanwhile; a writer that fills it all the time can
+// keep it from an end until ctx has one ([ErrBusy]). Any other way to read the file,
+// a mapping too, sees single pages of a commit that is being written, and after a
+// power cut, until the file is opened Atomic, any part of the last commits.
 func ReadCommitted(ctx context.Context, path string, p []byte, off int64) (int, error) {
 	fail := func(err error) error {
 		return &Error{Op: "read committed", Path: path, Offset: off, Length: int64(len(p)), Err: err}

@@ -156,9 +156,11 @@ const (
 	// writes to the file in another way meanwhile breaks the promise. So does a
 	// second name (a hard link) used to open it. Others read a committed state with
 	// [ReadCommitted]; those who read or map the file as it is see the last commit, or
-	// while one is written some pages of it. The journal stays when the Map is closed, with 4 KiB
+	// while one is written some pages of it. The journal stays when the Map is closed, with 8 KiB
 	// that say that it is empty. Until it is opened Atomic again after a crash
-	// the file alone may hold half a commit: keep the two together.
+	// the file alone may hold half a commit, and after a power cut any part of the
+	// last ones, which the journal has: keep the two together, and back them up
+	// together or after Close.
 	//
 	// Changed pages that are not committed are bounded by the [DirtyLimit]; those
 	// stored through a slice count at Commit, which then is [ErrDirtyLimit]. What

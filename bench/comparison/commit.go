@@ -14,10 +14,10 @@ import (
 )
 
 // commit is a durable transaction of N random pages of 4 KiB, all or nothing, in
-// 256 MiB of them. One operation is one transaction: N stores of a new page each,
+// 1 GiB of them. One operation is one transaction: N stores of a new page each,
 // and the commit.
 //
-// Every engine holds the same 65 536 pages before: filemap in a plain file opened
+// Every engine holds the same 262 144 pages before: filemap in a plain file opened
 // Atomic, written through a mapping; bbolt as values of that size under keys of 8
 // bytes; SQLite (modernc.org/sqlite) as blobs of that size under an integer key, in
 // WAL mode with synchronous=FULL, which makes each commit durable. Their other
@@ -31,7 +31,7 @@ import (
 func commit() *harness.Comparison {
 	c := &harness.Comparison{
 		Name:  "commit",
-		About: "durable transactions of 1 to 1000 random pages of 4 KiB in 256 MiB: Atomic, bbolt, SQLite; time and device bytes",
+		About: "durable transactions of 1 to 1000 random pages of 4 KiB in 1 GiB: Atomic, bbolt, SQLite; time and device bytes",
 	}
 	for _, device := range []bool{false, true} {
 		for _, n := range []int{1, 10, 100, 1000} {
@@ -48,7 +48,7 @@ type committing struct {
 }
 
 const (
-	committedPages = 1 << 16
+	committedPages = 1 << 18
 	committedBytes = 4096
 )
 
@@ -94,7 +94,7 @@ func (c committing) newCase() harness.Case {
 			return err
 		}
 		if c.device {
-			if on, failed = mountImage(where, "ext4", 3<<30); failed == nil {
+			if on, failed = mountImage(where, "ext4", 8<<30); failed == nil {
 				where = on.dir
 			}
 		}

@@ -33,13 +33,22 @@ func openFilemapStore(dir string, pages uint64) (store, error) {
 }
 
 func (s filemapStore) fill(put func(page uint64, b []byte)) error {
-	for page := range s.pages {
-		err := s.m.Update(int64(page*committedBytes), committedBytes, func(b []byte) error { put(page, b); return nil })
-		if err != nil {
+	return fillBy(s.pages, func(pages []uint64) error { return s.commit(pages, put) })
+}
+
+// fillBy makes all pages, 4096 in a transaction.
+func fillBy(pages uint64, commit func(pages []uint64) error) error {
+	const together = 4096
+	for begin := uint64(0); begin < pages; begin += together {
+		some := make([]uint64, min(together, pages-begin))
+		for i := range some {
+			some[i] = begin + uint64(i)
+		}
+		if err := commit(some); err != nil {
 			return err
 		}
 	}
-	return s.m.Commit()
+	return nil
 }
 
 func (s filemapStore) commit(pages []uint64, put func(page uint64, b []byte)) error {
@@ -78,17 +87,7 @@ func openBbolt(dir string, pages uint64) (store, error) {
 func pageKey(page uint64) []byte { return binary.BigEndian.AppendUint64(nil, page) }
 
 func (s bboltStore) fill(put func(page uint64, b []byte)) error {
-	const together = 4096
-	for begin := uint64(0); begin < s.pages; begin += together {
-		pages := make([]uint64, min(together, s.pages-begin))
-		for i := range pages {
-			pages[i] = begin + uint64(i)
-		}
-		if err := s.commit(pages, put); err != nil {
-			return err
-		}
-	}
-	return nil
+	return fillBy(s.pages, func(pages []uint64) error { return s.commit(pages, put) })
 }
 
 func (s bboltStore) commit(pages []uint64, put func(page uint64, b []byte)) error {
@@ -138,11 +137,9 @@ func openSQLite(dir string, pages uint64) (store, error) {
 }
 
 func (s sqliteStore) fill(put func(page uint64, b []byte)) error {
-	all := make([]uint64, s.pages)
-	for i := range all {
-		all[i] = uint64(i)
-	}
-	return s.each("INSERT INTO pages (v, id) VALUES (?, ?)", all, put)
+	return fillBy(s.pages, func(pages []uint64) error {
+		return s.each("INSERT INTO pages (v, id) VALUES (?, ?)", pages, put)
+	})
 }
 
 func (s sqliteStore) commit(pages []uint64, put func(page uint64, b []byte)) error {

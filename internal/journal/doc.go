@@ -38,7 +38,8 @@
 // One process at a time has a journal, by a lock that ends with it. Others can
 // read a consistent state at any moment and without a lock: [Read].
 //
-// The format is in format.go, and docs/design/0003-journal.md tells why it is so.
+// The format is in format.go, and docs/design/0003-journal.md and 0005-the-journal-is-a-log.md tell why it
+// is so.
 // The package knows nothing of mappings: the target is an interface.
 //
 // Lock order: Journal.mu alone.
