@@ -310,10 +310,12 @@ func (m *Map) freeze(spans []sys.Span) (thaw func() error, err error) {
 // and are no longer different.
 func (m *Map) drop(spans []sys.Span) error {
 	if sys.DropsPrivate {
-		for _, span := range spans {
-			if err := m.region.DropPrivate(span.Off, span.Len); err != nil {
-				return err
-			}
+		ranges := make([]sys.Range, len(spans))
+		for i, span := range spans {
+			ranges[i] = sys.Range{Region: m.region, Off: span.Off, N: span.Len}
+		}
+		if err := sys.DropPrivate(ranges); err != nil {
+			return err
 		}
 	}
 	m.stage.forget(spans)
@@ -345,7 +347,7 @@ func (m *Map) Discard() error {
 		return nil
 	}
 	if sys.DropsPrivate {
-		err = m.region.DropPrivate(0, m.region.Len())
+		err = sys.DropPrivate([]sys.Range{{Region: m.region, N: m.region.Len()}})
 	} else {
 		err = m.readAgain(0, n)
 	}

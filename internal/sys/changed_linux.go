@@ -144,12 +144,13 @@ func (r Region) readChanged(spans []Span, f File, off, n int) ([]Span, error) {
 	return spans, nil
 }
 
-// DropsPrivate tells whether [Region.DropPrivate] works.
+// DropsPrivate tells whether [DropPrivate] works.
 const DropsPrivate = true
 
-// DropPrivate drops what a private region has of its own of [off, off+n): loads
-// see the file again (madvise(2) with MADV_DONTNEED).
-func (r Region) DropPrivate(off, n int) error { return r.Advise(DontNeed, off, n) }
+// DropPrivate drops what private regions have of their own of the ranges: loads
+// see the file again. It is the call of [Decommit]: each of its own would interrupt
+// all processors that run a thread of this process.
+func DropPrivate(ranges []Range) error { return Decommit(ranges) }
 
 // addSpan appends a page to spans that are in order.
 func addSpan(spans []Span, off, n int) []Span {

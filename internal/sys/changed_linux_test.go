@@ -54,7 +54,7 @@ func TestChangedFindsStores(t *testing.T) {
 			}
 		}
 		check()
-		must(t, r.DropPrivate(0, pages/2*PageSize))
+		must(t, DropPrivate([]Range{{r, 0, pages / 2 * PageSize}}))
 		for page := range pages / 2 {
 			delete(want, page)
 		}

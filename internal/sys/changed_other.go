@@ -10,10 +10,10 @@ func (r Region) Changed(Finder, []Span) ([]Span, error) {
 	return nil, unsupported("telling which pages were stored to")
 }
 
-// DropsPrivate tells whether [Region.DropPrivate] works.
+// DropsPrivate tells whether [DropPrivate] works.
 const DropsPrivate = false
 
 // DropPrivate is [Unsupported].
-func (r Region) DropPrivate(int, int) error {
+func DropPrivate([]Range) error {
 	return unsupported("dropping a private mapping's own pages")
 }
