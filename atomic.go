@@ -254,13 +254,14 @@ func (m *Map) finishCommit() error {
 // commits, and also when that has died in the middle. It returns how many there
 // are, and io.EOF where the file ends before len(p).
 //
-// It takes no lock and keeps nobody waiting. It costs two opens, the reading of p,
-// and the reading and checking of the commits in the journal that the file may not
-// have on the device, 4 MiB at most unless a single one is larger. It begins again
-// when the journal has begun anew meanwhile; a writer that fills it all the time can
-// keep it from an end until ctx has one ([ErrBusy]). Any other way to read the file,
-// a mapping too, sees single pages of a commit that is being written, and after a
-// power cut, until the file is opened Atomic, any part of the last commits.
+// It takes no lock and keeps nobody waiting. It costs two opens, the reading of p
+// and of the last commit in the journal, and a look at each of those before it
+// that the file may not have on the device, of which there are 16 MiB at most. It
+// begins again when the journal has begun anew meanwhile; a writer that fills it all
+// the time can keep it from an end until ctx has one ([ErrBusy]). Any other way to
+// read the file, a mapping too, sees single pages of a commit that is being written,
+// and after a power cut, until the file is opened Atomic, any part of the last
+// commits.
 func ReadCommitted(ctx context.Context, path string, p []byte, off int64) (int, error) {
 	fail := func(err error) error {
 		return &Error{Op: "read committed", Path: path, Offset: off, Length: int64(len(p)), Err: err}

@@ -77,7 +77,7 @@ func (c *committer) close() error { return c.journal.Close() }
 // process, at any moment, the store has all of them or none (it is Map, with the
 // same journal, that finishes what was under way). It needs memory for neither
 // all of them nor the journal; what is in swap is read from there. The journal is
-// synced, the store only when there are 4 MiB of commits in it, and by Close: until
+// synced, the store only when there are 16 MiB of commits in it, and by Close: until
 // then the store without its journal may lack them after a power cut.
 //
 // It waits until no page is pinned for writing, and PinWrite waits for it; reads

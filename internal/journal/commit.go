@@ -185,11 +185,11 @@ func (j *Journal) writeRecord(h *header, at int64, each pieces) error {
 }
 
 // growAhead writes zeros behind a row that ends with the file, as many as the row
-// has bytes and as a row may have: a sync is much cheaper when the file has its
-// blocks already than when it has become longer. Without room for them it becomes
-// longer with each record.
+// has bytes, up to 1 MiB, and as a row may have: a sync is cheaper when the file has
+// its blocks already than when it has become longer. Without room for them it
+// becomes longer with each record.
 func (j *Journal) growAhead(r row, end int64) {
-	ahead := min(end-r.start, r.start+j.rowBytes-end)
+	ahead := min(end-r.start, r.start+j.rowBytes-end, 1<<20)
 	if end < j.length || ahead <= 0 {
 		return
 	}

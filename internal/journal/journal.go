@@ -61,7 +61,7 @@ type Journal struct {
 
 // rowBytes is what a row takes at most, but for one of a single larger record.
 // docs/design/0005-the-journal-is-a-log.md tells why so much.
-const rowBytes = 4 << 20
+const rowBytes = 16 << 20
 
 // broken leaves out what makes a commit safe, so that tests can show that they
 // would notice.

@@ -19,9 +19,9 @@ import (
 // begun meanwhile. It returns the number of bytes, and io.EOF where the target
 // ends before len(p). A target without a journal is read as it is.
 //
-// It costs the row, to be read and checked, on top of p: some MiB, or a larger
-// commit. When a writer fills rows faster than that, it goes on until ctx ends:
-// [ErrBusy].
+// It costs, on top of p, the last commit, to be read and checked, and of those
+// before it in the row their headers and what they have of p. When a writer fills
+// rows faster than that, it goes on until ctx ends: [ErrBusy].
 func Read(ctx context.Context, path string, target Source, o Options, p []byte, off int64) (int, error) {
 	for {
 		n, steady, err := readOnce(path, target, o, p, off)
@@ -70,18 +70,7 @@ func readConsistent(f Source, target Source, o Options, p []byte, off int64) (n 
 	if err != nil && !errors.Is(err, io.EOF) {
 		return 0, false, err
 	}
-	_, err = row.walk(f, func(r record) (bool, error) {
-		whole, over, err := r.within(f, off, int64(len(p)))
-		switch {
-		case !whole || err != nil:
-			return false, err
-		case row.identity != o.Identity && !o.Adopt:
-			return false, ErrForeign
-		}
-		n = r.layOver(p, n, off, over)
-		return true, nil
-	})
-	if err != nil {
+	if n, err = row.layOver(f, o, p, n, off); err != nil {
 		return 0, false, err
 	}
 	after, err := readSome(f, 0, superblocks)
@@ -94,10 +83,37 @@ func readConsistent(f Source, target Source, o Options, p []byte, off int64) (n 
 	return n, bytes.Equal(before, after), err
 }
 
+// layOver makes of the first n bytes of p, which are the target's at off with any
+// part of the row's commits, those after all of them, and returns how many these
+// are.
+func (r *row) layOver(f Source, o Options, p []byte, n int, off int64) (int, error) {
+	var records []record
+	_, err := r.walk(f, func(one record) (bool, error) {
+		records = append(records, one)
+		return true, nil
+	})
+	if err != nil {
+		return n, err
+	}
+	for i, one := range records {
+		whole, over, err := one.within(f, off, int64(len(p)), i == len(records)-1)
+		if err != nil || !whole {
+			return n, err
+		}
+		if r.identity != o.Identity && !o.Adopt {
+			return n, ErrForeign
+		}
+		n = one.layOver(p, n, off, over)
+	}
+	return n, nil
+}
+
 // within returns what a record has for the n bytes at off of the target, if all
-// of it is whole.
-func (r record) within(f io.ReaderAt, off, n int64) (whole bool, over []Extent, err error) {
-	whole, err = r.checkData(f, func(at, _ int64, b []byte) error {
+// of it is whole. Of one that is not the row's last only these are looked at: it
+// was synced before the next one was begun.
+func (r record) within(f io.ReaderAt, off, n int64, last bool) (whole bool, over []Extent, err error) {
+	wanted := func(e entry) bool { return last || e.offset < off+n && off < e.offset+int64(e.length) }
+	whole, err = r.checkSome(f, wanted, func(at, _ int64, b []byte) error {
 		begin, end := max(at, off), min(at+int64(len(b)), off+n)
 		if begin < end {
 			over = append(over, Extent{begin, bytes.Clone(b[begin-at : end-at])})

@@ -105,9 +105,18 @@ func readHeader(f io.ReaderAt, off, room int64, salt, sequence uint64) (*header,
 // called with the bytes of its extents in pieces, and where they belong in the
 // target and are in the journal, before they are checked.
 func (r record) checkData(f io.ReaderAt, each func(target, journal int64, p []byte) error) (whole bool, err error) {
+	return r.checkSome(f, func(entry) bool { return true }, each)
+}
+
+// checkSome is checkData of the extents that are wanted.
+func (r record) checkSome(f io.ReaderAt, wanted func(entry) bool, each func(target, journal int64, p []byte) error) (whole bool, err error) {
 	at, seed := r.at+headerBytes(len(r.entries)), r.seed()
 	buffer := make([]byte, min(chunk, r.data))
 	for _, e := range r.entries {
+		if !wanted(e) {
+			at += int64(e.length)
+			continue
+		}
 		sum := seed
 		for done := int64(0); done < int64(e.length); {
 			p := buffer[:min(int64(len(buffer)), int64(e.length)-done)]
