@@ -2,6 +2,7 @@ package journal
 
 import (
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
 )
@@ -58,6 +59,9 @@ func (j *Journal) recover(state State, o Options) (Recovery, error) {
 	if err != nil {
 		return Recovery{}, err
 	}
+	if n := len(records); n > 0 {
+		j.sequence = records[n-1].sequence
+	}
 	if o.Reset {
 		records = nil
 	}
@@ -69,20 +73,19 @@ func (j *Journal) recover(state State, o Options) (Recovery, error) {
 		return r, err
 	}
 	for _, record := range records {
-		r.State, r.Sequence, r.Size = Whole, record.sequence, record.size
+		r.State, r.Size = Whole, record.size
 		r.Extents += len(record.entries)
 		r.Bytes += record.data
 	}
 	before := j.targetSums(records)
 	if err := j.apply(records); err != nil {
-		return r, err
+		return r, fmt.Errorf("%w: %w", ErrPending, err)
 	}
 	for i, sum := range j.targetSums(records) {
 		if sum != before[i] {
 			r.Changed++
 		}
 	}
-	j.sequence = r.Sequence
 	return r, j.syncTarget()
 }
 
