@@ -24,6 +24,10 @@ import (
 // settings are those they come with. After a run the pages of its last transaction
 // are read back through the engine.
 //
+// Atomic's journal and SQLite's WAL put writes in random places off to a later
+// transaction, every 16 MiB of commits or 1000 pages: with few pages most runs are
+// without one, and the median with them. What was put off is in device/N.
+//
 //	time/N    the time of a transaction, on the disk of -dir
 //	device/N  what the device is given for it, on ext4 in an image of its own; the
 //	          file system's own writes, and those put off, are waited for and
