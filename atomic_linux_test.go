@@ -184,8 +184,8 @@ func TestFileSyncError(t *testing.T) {
 		m := openAtomic(t, d.Path("data"))
 		d.play("sync data error EIO times 1")
 		var err error
-		for n := range 10 {
-			store(t, m, 5000, string(rune('0'+n)))
+		for n := range 40 { // more than a row has room for
+			store(t, m, 5000, string(rune('A'+n)))
 			storeAll(t, m)
 			if err = m.Commit(); err != nil {
 				break
