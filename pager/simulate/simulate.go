@@ -6,6 +6,9 @@
 // A trace is read from a file ([Read]) or made up ([Generate]); [Run] makes a
 // [Report] of it, which is the document of "filemap simulate --json", and which
 // [WriteText] and [WriteSVG] draw.
+//
+// Every access is what Pin is to a pager: the page comes in. What ReadAt keeps out
+// of memory (package pager, admit.go and scan.go) is not simulated.
 package simulate
 
 import (
