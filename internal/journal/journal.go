@@ -284,7 +284,9 @@ func (j *Journal) Finish() error {
 	return nil
 }
 
-// finishLocked applies what the journal holds, if the target has not all of it.
+// finishLocked writes the last commit to the target, if that has not all of it. Those
+// before it are there: to write them again would show others what was overwritten
+// since.
 func (j *Journal) finishLocked() error {
 	if !j.pending {
 		return nil
@@ -294,7 +296,7 @@ func (j *Journal) finishLocked() error {
 		err = errors.New("it was changed there")
 	}
 	if err == nil {
-		err = j.apply(records)
+		err = j.apply(records[len(records)-1:])
 	}
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrPending, err)

@@ -460,3 +460,64 @@ func FuzzOpen(f *testing.F) {
 		}
 	})
 }
+
+// refusing is a target that does not take writes for a while, and remembers those
+// that it took.
+type refusing struct {
+	*model
+	refuses bool
+	took    [][]byte
+}
+
+func (r *refusing) WriteAt(p []byte, off int64) (int, error) {
+	if r.refuses {
+		return 0, errFull
+	}
+	r.took = append(r.took, bytes.Clone(p))
+	return r.model.WriteAt(p, off)
+}
+
+// A pending commit is finished, and a row is recovered, without writing once more
+// what was overwritten since: others would see the target go back in time.
+func TestTargetDoesNotGoBack(t *testing.T) {
+	d := newDisk(make([]byte, 2*block))
+	target := &refusing{model: d.target}
+	j, _, err := OpenOn(d.journal, target, testIdentity)
+	if err != nil {
+		t.Fatal(err)
+	}
+	commit := func(g int64) error { return j.Commit(2*block, []Extent{{0, generation(g, 0)}}) }
+	if err := errors.Join(commit(1), commit(2)); err != nil {
+		t.Fatal(err)
+	}
+	target.refuses = true
+	if err := commit(3); !errors.Is(err, ErrPending) {
+		t.Fatal(err)
+	}
+	target.refuses, target.took = false, nil
+	if err := j.Finish(); err != nil {
+		t.Fatal(err)
+	}
+	for _, p := range target.took {
+		if !bytes.Equal(p, generation(3, 0)) {
+			t.Error("something else than the pending commit was written")
+		}
+	}
+	if !bytes.Equal(d.target.now[:block], generation(3, 0)) {
+		t.Error("the pending commit was not written")
+	}
+	// Nor does it go back when it is opened after a death.
+	target.took = nil
+	again, r, err := OpenOn(d.journal, target, testIdentity)
+	if err != nil || r.State != Whole || r.Extents != 3 {
+		t.Fatalf("%+v, %v", r, err)
+	}
+	for _, p := range target.took {
+		if !bytes.Equal(p, generation(3, 0)) {
+			t.Error("opening wrote something else than the last commit")
+		}
+	}
+	if err := again.Close(); err != nil {
+		t.Error(err)
+	}
+}

@@ -120,12 +120,18 @@ func (j *Journal) secure(records []record) error {
 var errTwice = errors.New("the journal does not read twice the same")
 
 // apply writes the commits to the target, in order. Those that it has already do
-// no harm: what several of them wrote is what the last of these wrote in the end.
+// no harm: what several of them wrote is what the last of these wrote in the end,
+// and at once, so that whoever looks on does not see the target go back in time.
 func (j *Journal) apply(records []record) error {
 	j.unsynced = true
-	for _, r := range records {
+	last := make([]byte, chunk)
+	for i, r := range records {
 		whole, err := r.checkData(j.file, func(target, _ int64, p []byte) error {
-			_, err := j.target.WriteAt(p, target)
+			newest := last[:copy(last, p)]
+			if err := j.overlay(records[i+1:], newest, target); err != nil {
+				return err
+			}
+			_, err := j.target.WriteAt(newest, target)
 			return err
 		})
 		if err == nil && !whole && !j.broken.unchecked {
@@ -136,6 +142,23 @@ func (j *Journal) apply(records []record) error {
 		}
 		if err != nil {
 			return err
+		}
+	}
+	return nil
+}
+
+// overlay puts what records have for it over p, which belongs at off of the target.
+func (j *Journal) overlay(records []record, p []byte, off int64) error {
+	for _, r := range records {
+		at := r.at + headerBytes(len(r.entries))
+		for _, e := range r.entries {
+			begin, end := max(off, e.offset), min(off+int64(len(p)), e.offset+int64(e.length))
+			if begin < end {
+				if _, err := j.file.ReadAt(p[begin-off:end-off], at+begin-e.offset); err != nil {
+					return err
+				}
+			}
+			at += int64(e.length)
 		}
 	}
 	return nil
