@@ -161,7 +161,7 @@ func (t *tracing) makeGroup() error {
 		return err
 	}
 	limit := strconv.FormatInt(t.o.MemoryLimit, 10)
-	if err := os.WriteFile(filepath.Join(dir, limitFile), []byte(limit), 0); err != nil {
+	if err := os.WriteFile(filepath.Join(dir, limitFile), []byte(limit), 0o600); err != nil {
 		return err
 	}
 	t.group = dir
@@ -190,7 +190,7 @@ func (t *tracing) handOn(parent string) error {
 	if err := t.journal.intend(actControl, control); err != nil {
 		return err
 	}
-	return explainBusy(parent, os.WriteFile(control, []byte("+memory"), 0))
+	return explainBusy(parent, os.WriteFile(control, []byte("+memory"), 0o600))
 }
 
 func explainBusy(parent string, err error) error {

@@ -145,7 +145,7 @@ func handBack(control string) error {
 	if err != nil || len(others) > 0 {
 		return err
 	}
-	if err := gone(os.WriteFile(control, []byte("-memory"), 0)); !sys.IsBusy(err) {
+	if err := gone(os.WriteFile(control, []byte("-memory"), 0o600)); !sys.IsBusy(err) {
 		return err
 	}
 	return nil // somebody else has handed it on
