@@ -30,7 +30,8 @@ func Decommit(ranges []Range) error {
 	return nil
 }
 
-const decommitBatch = 64
+// decommitBatch is how many ranges one call takes: the kernel allows 1024.
+const decommitBatch = 512
 
 // noProcessMadvise is set when the kernel has refused the call for good.
 var noProcessMadvise atomic.Bool
