@@ -48,12 +48,29 @@ func (m *Map) Update(off, n int64, f func(b []byte) error) error {
 }
 
 func (m *Map) access(op string, off, n int64, f func(b []byte) error) error {
-	if n > 0 && !m.resident(off, n) {
+	if n > 0 && !m.resident(off, n) && !(op == "update" && m.copied(off, n)) {
 		if _, err := m.loaded(op, off, n, m.load(sys.PopulateRead, off, n)); err != nil {
 			return err
 		}
 	}
 	return m.Guard(func() error { return f(m.data[off : off+n : off+n]) })
+}
+
+// copied tells whether a store to the n bytes at off, few of them, would copy pages
+// that the page cache has: of a Staged Map. Such a store faults without waiting for
+// the disk, and to map the page for loads before would only add that all processors
+// are told when its copy takes its place.
+func (m *Map) copied(off, n int64) bool {
+	if m.stage == nil || n > int64(sys.PageSize) || !m.file.Valid() {
+		return false
+	}
+	var one [1]byte
+	for _, at := range []int64{off, off + n - 1} { // one page, or two
+		if _, err := m.file.ReadNoWait(one[:], m.offset+at); err != nil {
+			return false
+		}
+	}
+	return true
 }
 
 func (m *Map) updateFile(off, n int64, f func(b []byte) error) error {

@@ -21,12 +21,12 @@ import (
 //	                            ▼             ▼
 //	                          copy      read, copy, note the miss
 //
-// The misses that are remembered are about half as many as there are frames, as 2Q
-// advises: a page that comes again before so many others is let in. This is the idea of the
-// queues of ghosts in 2Q and S3-FIFO, and of admission in TinyLFU (Einziger,
-// Friedman, Manes: TinyLFU: A Highly Efficient Cache Admission Policy, ACM
-// Transactions on Storage 13(4), 2017), before any policy: whatever that one is, it
-// never sees a page that came once.
+// The misses that are remembered are up to half as many as there are frames, as 2Q
+// advises: a page that comes again before so many others is let in. This is the
+// idea of the queues of ghosts in 2Q and S3-FIFO, and of admission in TinyLFU
+// (Einziger, Friedman, Manes: TinyLFU: A Highly Efficient Cache Admission Policy,
+// ACM Transactions on Storage 13(4), 2017), before any policy: whatever that one
+// is, it never sees a page that came once.
 //
 // A read of less than a page is always let in, since more of the page will be
 // wanted; so is whatever is pinned, and what is part of a stream.
@@ -45,7 +45,7 @@ const (
 )
 
 func (a *admission) init(frames int64, pageBytes int) {
-	n := max(bits.Len64(uint64(frames))-1, 1) // from half as many as frames to as many
+	n := max(bits.Len64(uint64(frames))-2, 1) // more than a quarter as many as frames, at most half
 	a.missed = make([]atomic.Uint32, 1<<n)
 	a.shift = uint(64 - n)
 	a.buffers.init(pageBytes, min(throughMax, throughBytes/pageBytes), false)
