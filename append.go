@@ -11,9 +11,13 @@ import (
 // them one by one, with a fault each. A write of zeros makes them by the hundred, in
 // large folios, and has the device's promise of blocks; the first store to a folio
 // then maps it whole. That is several times cheaper, zeros and all.
+//
+// A piece from writeFrom on is written as it is: one copy into the page cache, which
+// the mapping shows, and neither zeros nor faults.
 const (
 	prepareLeast = 64 << 10
 	prepareMost  = 2 << 20
+	writeFrom    = 32 << 10
 )
 
 var zeros [prepareMost]byte
@@ -56,7 +60,7 @@ func (m *Map) appendPrepared(p []byte) (off int64, ok bool) {
 	defer m.grow.mu.Unlock()
 	off = m.size.Load()
 	n := int64(len(p))
-	if n > m.grow.prepared-off || m.backing != Mapped || m.closed.Load() || m.copyGuarded("append", m.data[off:], p) != nil {
+	if n > m.grow.prepared-off || m.writesAppend(n) || m.backing != Mapped || m.closed.Load() || m.copyGuarded("append", m.data[off:], p) != nil {
 		return off, false
 	}
 	m.size.Store(off + n)
@@ -71,6 +75,9 @@ func (m *Map) putLocked(p []byte, off int64) error {
 		}
 		m.grow.prepared = off
 	}
+	if m.writesAppend(int64(len(p))) {
+		return m.writeAppendLocked(p, off)
+	}
 	for len(p) > 0 {
 		room := m.grow.prepared - off
 		if room == 0 {
@@ -84,6 +91,24 @@ func (m *Map) putLocked(p []byte, off int64) error {
 			return err
 		}
 		p, off = p[n:], off+n
+	}
+	return nil
+}
+
+// writesAppend tells whether a piece of n bytes is written and not stored.
+func (m *Map) writesAppend(n int64) bool {
+	return n >= writeFrom && sys.CoherentWrites && sys.Mapped && !m.grow.whole.on
+}
+
+// writeAppendLocked writes p to off, the Map's end, and behind the file's if need be.
+func (m *Map) writeAppendLocked(p []byte, off int64) error {
+	end := m.offset + off + int64(len(p))
+	if _, err := m.file.WriteAt(p, m.offset+off); err != nil {
+		return spaceError(errors.Join(err, m.file.Truncate(m.grow.end)))
+	}
+	if end >= m.grow.end {
+		m.resizedLocked(end)
+		m.grow.prepared, m.grow.ahead = off+int64(len(p)), false
 	}
 	return nil
 }

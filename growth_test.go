@@ -515,3 +515,36 @@ func TestReserveCostsAddresses(t *testing.T) {
 		t.Errorf("%d bytes of Go's memory", grown)
 	}
 }
+
+// Small pieces are stored and large ones written: in any order they follow each
+// other, and are there at once.
+func TestAppendOfAllSizes(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "log")
+	m, err := filemap.Create(path, 0, filemap.Reserve(4<<20))
+	skipUnsupported(t, err)
+	if err != nil {
+		t.Fatal(err)
+	}
+	var want []byte
+	for i, n := range []int{10, 40_000, 5, 100_000, 32 << 10, 1, 70_000, 300, 200_000, 33_000} {
+		piece := bytes.Repeat([]byte{byte(i + 1)}, n)
+		off, err := m.Append(piece)
+		if err != nil {
+			t.Fatal(err)
+		}
+		if off != int64(len(want)) {
+			t.Errorf("piece %d is at %d, the end was %d", i, off, len(want))
+		}
+		want = append(want, piece...)
+		got := make([]byte, len(want))
+		if _, err := m.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
+			t.Fatalf("after piece %d: %v", i, err)
+		}
+	}
+	if err := errors.Join(m.Sync(), m.Close()); err != nil {
+		t.Fatal(err)
+	}
+	if got := content(t, path); !bytes.Equal(got, want) {
+		t.Errorf("the file has %d bytes, appended were %d", len(got), len(want))
+	}
+}
