@@ -28,8 +28,8 @@ var zeros [prepareMost]byte
 // in one piece.
 //
 // The file grows ahead of the Map, to twice its length each time, by no less than
-// 64 KiB and no more than 2 MiB, so that p costs a copy and rarely a system call. Others who
-// look at the file see that growth, as zeros. [Map.Close], [Map.Trim] and
+// 64 KiB and no more than 2 MiB, so that p costs a copy and rarely a system call; one
+// of 32 KiB or more is a pwrite(2). Others who look at the file see that growth, as zeros. [Map.Close], [Map.Trim] and
 // [Map.Resize] cut the file to the Map's length; after a crash it may end in zeros.
 //
 // The errors are those of [Map.Resize]; nothing of p counts then.
