@@ -27,8 +27,9 @@ func (m *Map) View(off, n int64, f func(b []byte) error) error {
 
 // Update calls f with the n bytes from off to change them; n may be [ToEnd]. It
 // is [Map.View] otherwise. Of a [Staged] Map all of the n bytes count for the
-// [DirtyLimit], and f must not call Sync, Commit or Discard, which wait for it. Of a Map whose [Backing] is Read, f gets a copy, which
-// is written back when f returns nil.
+// [DirtyLimit], and where n is a page or less they count as changed; f must not
+// call Sync, Commit or Discard, which wait for it. Of a Map whose [Backing] is
+// Read, f gets a copy, which is written back when f returns nil.
 func (m *Map) Update(off, n int64, f func(b []byte) error) error {
 	n, err := m.span("update", off, n)
 	if err != nil {
@@ -48,29 +49,23 @@ func (m *Map) Update(off, n int64, f func(b []byte) error) error {
 }
 
 func (m *Map) access(op string, off, n int64, f func(b []byte) error) error {
-	if n > 0 && !m.resident(off, n) && !(op == "update" && m.copied(off, n)) {
-		if _, err := m.loaded(op, off, n, m.load(sys.PopulateRead, off, n)); err != nil {
+	if n > 0 && !m.resident(off, n) {
+		if _, err := m.loaded(op, off, n, m.load(m.accessBy(op, n), off, n)); err != nil {
 			return err
 		}
 	}
 	return m.Guard(func() error { return f(m.data[off : off+n : off+n]) })
 }
 
-// copied tells whether a store to the n bytes at off, few of them, would copy pages
-// that the page cache has: of a Staged Map. Such a store faults without waiting for
-// the disk, and to map the page for loads before would only add that all processors
-// are told when its copy takes its place.
-func (m *Map) copied(off, n int64) bool {
-	if m.stage == nil || n > int64(sys.PageSize) || !m.file.Valid() {
-		return false
+// accessBy is how n bytes are loaded for op. Of a [Staged] Map the copy that the
+// first store makes of its page is made with them, where that is one page or two:
+// to map the file's page first would cost a fault more, and tell all processors
+// when the copy takes its place.
+func (m *Map) accessBy(op string, n int64) sys.Advice {
+	if op == "update" && m.stage != nil && n <= int64(sys.PageSize) {
+		return sys.PopulateWrite
 	}
-	var one [1]byte
-	for _, at := range []int64{off, off + n - 1} { // one page, or two
-		if _, err := m.file.ReadNoWait(one[:], m.offset+at); err != nil {
-			return false
-		}
-	}
-	return true
+	return sys.PopulateRead
 }
 
 func (m *Map) updateFile(off, n int64, f func(b []byte) error) error {

@@ -33,6 +33,7 @@ func appending() *harness.Comparison {
 			Name: fmt.Sprintf("%dMB/by %d", k.total>>20, k.piece), Unit: "ns/op", Better: harness.Lower, Ops: 1,
 			Contenders: []harness.Contender{
 				k.contender("filemap", harness.Ours, appendFilemap),
+				k.contender("filemap, bufio 64 KiB", harness.Ours, appendFilemapBuffered),
 				k.contender("ristretto", harness.Peer, appendRistretto),
 				k.contender("bufio, 4 KiB", harness.Alternative, appendBuffered(4<<10)),
 				k.contender("bufio, 64 KiB", harness.Alternative, appendBuffered(64<<10)),
@@ -108,6 +109,15 @@ func appendFilemap(path string, piece []byte, total int) error {
 		return err
 	}
 	return errors.Join(allPieces(m.Appender(), piece, total), m.Close())
+}
+
+func appendFilemapBuffered(path string, piece []byte, total int) error {
+	m, err := filemap.Create(path, 0, filemap.Reserve(1<<30))
+	if err != nil {
+		return err
+	}
+	w := bufio.NewWriterSize(m.Appender(), 64<<10)
+	return errors.Join(allPieces(w, piece, total), w.Flush(), m.Close())
 }
 
 func appendRistretto(path string, piece []byte, total int) error {
