@@ -120,7 +120,8 @@ func (c *config) openJournal(f sys.File, path string, reset bool) error {
 		return err
 	}
 	c.recovery.Journal = file + JournalSuffix
-	j, r, err := journal.Open(c.recovery.Journal, journal.TargetOf(f), journal.Options{
+	c.target = newTarget(f)
+	j, r, err := journal.Open(c.recovery.Journal, c.target, journal.Options{
 		Identity: journal.Identity(id), Adopt: c.has(AdoptJournal), Reset: reset,
 	})
 	if err != nil {
@@ -206,7 +207,14 @@ func (m *Map) commitSpans(spans []sys.Span) error {
 	if err != nil {
 		return err
 	}
-	if err := m.stage.journal.Commit(st.Size, m.extents(spans)); err != nil {
+	if sys.DropsPrivate {
+		err = m.stage.journal.CommitFrom(st.Size, m.journalSpans(spans), func(p []byte, off int64) error {
+			return m.copyLocked("commit", p, off-m.offset)
+		})
+	} else {
+		err = m.stage.journal.Commit(st.Size, m.extents(spans))
+	}
+	if err != nil {
 		if m.stage.journal.Failed() {
 			m.sync.failed = err
 		}
@@ -218,21 +226,27 @@ func (m *Map) commitSpans(spans []sys.Span) error {
 // extentBytes bounds an extent, of which a journal has the length in 32 bits.
 const extentBytes = 1 << 30
 
-// extents are the mapped bytes of spans, and where they belong. Where nothing keeps
-// a store from changing them meanwhile (freeze), they are copies.
-func (m *Map) extents(spans []sys.Span) []journal.Extent {
-	extents := make([]journal.Extent, 0, len(spans))
+// journalSpans is where the mapped bytes of spans belong in the file.
+func (m *Map) journalSpans(spans []sys.Span) []journal.Span {
+	parts := make([]journal.Span, 0, len(spans))
 	for _, span := range spans {
 		at, b := m.clip(span)
-		for len(b) > 0 {
-			part := b[:min(len(b), extentBytes)]
-			b = b[len(part):]
-			if !sys.DropsPrivate {
-				part = bytes.Clone(part)
-			}
-			extents = append(extents, journal.Extent{Offset: m.offset + at, Data: part})
-			at += int64(len(part))
+		for n := int64(len(b)); n > 0; {
+			part := min(n, extentBytes)
+			parts = append(parts, journal.Span{Offset: m.offset + at, Length: part})
+			at, n = at+part, n-part
 		}
+	}
+	return parts
+}
+
+// extents are copies of the mapped bytes of spans: nothing keeps a store from
+// changing these while they are written, as freeze does elsewhere.
+func (m *Map) extents(spans []sys.Span) []journal.Extent {
+	var extents []journal.Extent
+	for _, part := range m.journalSpans(spans) {
+		at := part.Offset - m.offset
+		extents = append(extents, journal.Extent{Offset: part.Offset, Data: bytes.Clone(m.data[at : at+part.Length])})
 	}
 	return extents
 }

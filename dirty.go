@@ -130,18 +130,24 @@ func (m *Map) compareLocked(begin, length int) ([]sys.Span, error) {
 	return spans, nil
 }
 
-// equalLocked compares; one of the two is this mapping's memory. It is a Guard
-// for who holds m.mu.
+// equalLocked compares; one of the two is this mapping's memory.
 func (m *Map) equalLocked(a, b []byte) (same bool, err error) {
+	err = m.guardLocked("dirty", func() { same = bytes.Equal(a, b) })
+	return same, err
+}
+
+// guardLocked is a Guard for who holds m.mu, of loads from the mapping.
+func (m *Map) guardLocked(op string, f func()) (err error) {
 	old := debug.SetPanicOnFault(true)
 	defer func() {
 		debug.SetPanicOnFault(old)
 		if r := recover(); r != nil {
 			off := m.faultOffset(r)
-			err = m.fail("dirty", off, 1, m.whyLocked("load", off))
+			err = m.fail(op, off, 1, m.whyLocked("load", off))
 		}
 	}()
-	return bytes.Equal(a, b), nil
+	f()
+	return nil
 }
 
 // joinSpan appends a span that begins at or behind the end of the last.

@@ -87,6 +87,17 @@ func (k *known) learn(first, last int) {
 	}
 }
 
+// unlearn notes that pages from first to last may not be there.
+func (k *known) unlearn(first, last int) {
+	for first <= last {
+		number := first / pagesPerWord
+		if c := k.chunks[number/wordsPerChunk].Load(); c != nil {
+			c[number%wordsPerChunk].And(^mask(first, last))
+		}
+		first = (number + 1) * pagesPerWord
+	}
+}
+
 // word returns a word, and makes its chunk if it must.
 func (k *known) word(number int) *atomic.Uint64 {
 	at := &k.chunks[number/wordsPerChunk]
@@ -150,11 +161,30 @@ func (m *Map) gone(off int64) bool {
 		return false // whoever reads next is told
 	}
 	defer m.leave()
-	if !m.file.Valid() || m.private() {
+	if !m.inFile(off, 1) {
 		return false
 	}
 	_, err := m.file.ReadNoWait(make([]byte, 1), m.offset+off)
 	return errors.Is(err, sys.ErrWouldWait)
+}
+
+// inFile tells whether the file has the n bytes at off as the mapping does. m.mu is
+// held.
+func (m *Map) inFile(off, n int64) bool {
+	return m.file.Valid() && (!m.private() || m.stage != nil && m.stage.untouched(m.pageOf(off), m.pageOf(off+n-1)))
+}
+
+// firstRead tells whether n bytes at off of a Staged Map were not read before.
+func (m *Map) firstRead(off, n int64) bool {
+	if m.stage == nil {
+		return false
+	}
+	first, last := m.pageOf(off), m.pageOf(off+n-1)
+	if m.stage.read.has(first, last) {
+		return false
+	}
+	m.stage.read.learn(first, last)
+	return true
 }
 
 // load brings the n bytes at off into memory and maps them, inside system calls:
@@ -179,7 +209,9 @@ func (m *Map) learn(off, n int64) {
 // mapping, which load has seen to.
 //
 // Bytes that the page cache has come by a read that does not wait, and their
-// pages are then populated so that the next read is a copy. Bytes that it has not
+// pages are then populated so that the next read is a copy; of a [Staged] Map only
+// those that are read a second time, for a store to a page that is mapped is several
+// times as dear there as one to a page that is not. Bytes that it has not
 // are read through the descriptor alone: a page that is read once is not worth
 // mapping. Such a read occupies the scheduler's processor too, until the scheduler
 // notices, which takes it about as long as a quick disk takes for a page. So the
@@ -190,7 +222,7 @@ func (m *Map) readUnknown(p []byte, off int64) (done bool, err error) {
 		return false, err
 	}
 	n, err := 0, sys.ErrCannotTell
-	if m.file.Valid() && !m.private() {
+	if m.inFile(off, int64(len(p))) {
 		n, err = m.file.ReadNoWait(p, m.offset+off)
 	}
 	if errors.Is(err, sys.ErrWouldWait) {
@@ -206,6 +238,9 @@ func (m *Map) readUnknown(p []byte, off int64) (done bool, err error) {
 		n = 0 // load finds out which page it is, and why
 	}
 	m.leave()
+	if n == len(p) && err == nil && m.firstRead(off, int64(n)) {
+		return true, nil
+	}
 	if err := m.load(sys.PopulateRead, off, int64(len(p))); err != nil {
 		return false, err
 	}

@@ -252,7 +252,7 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 		return nil, m.fail("open", 0, n, fmt.Errorf("%w of the file, which has %d bytes", ErrBounds, size))
 	}
 	if c.has(Staged) {
-		m.stage = newStage(c)
+		m.stage = newStage(c, f)
 	}
 	aligned := c.offset &^ int64(sys.Granularity-1)
 	m.begin = int(c.offset - aligned)
@@ -300,6 +300,9 @@ func (m *Map) attach(n int, create func(n int) (sys.Region, error)) error {
 	m.region = region
 	m.data = region.Bytes()[m.begin : m.begin+n : m.begin+n]
 	m.known = newKnown(region.Len() / sys.PageSize)
+	if m.stage != nil {
+		m.stage.read = newKnown(region.Len() / sys.PageSize)
+	}
 	return nil
 }
 

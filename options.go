@@ -228,6 +228,7 @@ type config struct {
 	advice         []Advice
 
 	journal     *journal.Journal // when it is open, until a Map has it
+	target      *target          // that it writes to
 	journalMade bool             // by this call
 	fresh       bool             // and the file
 	recovery    Recovery

@@ -32,7 +32,9 @@ type stage struct {
 	finder sys.Finder
 	bare   atomic.Bool  // a slice that can be stored through was handed out
 	limit  atomic.Int64 // bytes; of whole pages
+	read   known        // pages that ReadAt has read from the file
 
+	target   *target          // the file; the journal's, where there is one
 	journal  *journal.Journal // of an Atomic Map
 	recovery Recovery
 
@@ -46,8 +48,11 @@ type stage struct {
 // defaultDirtyLimit is what [DirtyLimit] is without that option.
 const defaultDirtyLimit = 1 << (28 + 2*(bits.UintSize/64)) // 256 MiB; 1 GiB
 
-func newStage(c *config) *stage {
-	s := &stage{finder: sys.BestFinder(), journal: c.journal, recovery: c.recovery}
+func newStage(c *config, f sys.File) *stage {
+	s := &stage{finder: sys.BestFinder(), target: c.target, journal: c.journal, recovery: c.recovery}
+	if s.target == nil {
+		s.target = newTarget(f)
+	}
 	s.limit.Store(defaultDirtyLimit)
 	if c.dirtyLimit > 0 {
 		s.limit.Store(c.dirtyLimit)
@@ -133,6 +138,21 @@ func (s *stage) touch(first, last, pages int) bool {
 	s.count += fresh
 	for at := first; at <= last; at = (at/64 + 1) * 64 {
 		s.touched[at/64] |= wordMask(at, last)
+	}
+	return true
+}
+
+// untouched tells whether nobody can have stored to any page from first to last.
+func (s *stage) untouched(first, last int) bool {
+	if s.bare.Load() {
+		return false
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	for at := first; at <= last && s.touched != nil; at = (at/64 + 1) * 64 {
+		if s.touched[at/64]&wordMask(at, last) != 0 {
+			return false
+		}
 	}
 	return true
 }
@@ -245,39 +265,6 @@ func (m *Map) stillAsLong() error {
 	return err
 }
 
-// writeDurably writes the spans to the file and syncs it. Only a sync that fails
-// is for good: the system then thinks the pages written. What a write refuses
-// (a full disk, say) is still ours, and can be written again.
-func (m *Map) writeDurably(spans []sys.Span) error {
-	for _, span := range spans {
-		at, b := m.clip(span)
-		done, err := m.file.WriteAt(b, m.offset+at)
-		if err != nil {
-			return m.fail("sync", at+int64(done), int64(len(b)-done), spaceError(err))
-		}
-	}
-	err := m.file.SyncData()
-	if err == nil && m.sync.newEntry {
-		if err = m.file.Sync(); err == nil {
-			err = sys.SyncDirOf(m.path)
-		}
-	}
-	if err != nil {
-		m.sync.failed = err
-		return err
-	}
-	m.sync.newEntry = false
-	return nil
-}
-
-// clip cuts a span of the region down to the mapping's bytes: where they begin,
-// and they.
-func (m *Map) clip(span sys.Span) (off int64, b []byte) {
-	begin := max(span.Off, m.begin)
-	end := min(span.Off+span.Len, m.begin+int(m.Len()))
-	return int64(begin - m.begin), m.region.Bytes()[begin:end]
-}
-
 // freeze makes the spans read-only, if anybody could store to them without coming
 // through the gate, and if they will be dropped. thaw undoes it.
 func (m *Map) freeze(spans []sys.Span) (thaw func() error, err error) {
@@ -319,6 +306,9 @@ func (m *Map) drop(spans []sys.Span) error {
 		}
 	}
 	m.stage.forget(spans)
+	for _, span := range spans {
+		m.known.unlearn(span.Off/sys.PageSize, (span.Off+span.Len)/sys.PageSize-1)
+	}
 	return nil
 }
 
@@ -355,6 +345,7 @@ func (m *Map) Discard() error {
 		return m.fail("discard", 0, n, err)
 	}
 	m.stage.forget([]sys.Span{{Len: m.region.Len()}})
+	m.known.forget()
 	return nil
 }
 

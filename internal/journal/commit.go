@@ -46,8 +46,12 @@ func (j *Journal) Commit(size int64, extents []Extent) error {
 // both times. Its error in the first round is one after which nothing has
 // happened, in the second one that is [ErrPending].
 func (j *Journal) CommitFrom(size int64, spans []Span, read func(p []byte, off int64) error) error {
+	longest := int64(0)
+	for _, s := range spans {
+		longest = max(longest, s.Length)
+	}
+	buffer := make([]byte, min(longest, chunk))
 	return j.commit(size, spans, func(use func(int, []byte, int64) error) error {
-		buffer := make([]byte, chunk)
 		for i, s := range spans {
 			for done := int64(0); done < s.Length; {
 				p := buffer[:min(s.Length-done, chunk)]

@@ -2,6 +2,7 @@ package sys
 
 import (
 	"encoding/binary"
+	"errors"
 	"os"
 
 	"golang.org/x/sys/unix"
@@ -20,6 +21,25 @@ func (f File) Dirty(off, n int64) (pages int64, err error) {
 // away: the pages stay in memory, changed ones stay changed, and the next access
 // faults (madvise(2) with MADV_DONTNEED).
 func (r Region) Unmap(off, n int) error { return r.Advise(DontNeed, off, n) }
+
+// SplitsFolios tells whether [File.SplitFolio] may do anything.
+const SplitsFolios = true
+
+// SplitFolio makes single pages of the folio of the page cache that holds the byte
+// at off, if it is clean, in memory and only mapped by this process. That its page
+// there is cold (madvise(2) with MADV_COLD) and the others are not is what splits
+// it: it is in one place of the list of pages to be reclaimed, and they in another.
+func (f File) SplitFolio(off int64) error {
+	var b [1]byte
+	if _, err := f.ReadNoWait(b[:], off); err != nil {
+		return err
+	}
+	r, err := MapFile(f, off&^int64(PageSize-1), PageSize, ProtRead, Shared)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.Advise(PopulateRead, 0, PageSize), r.Advise(Cold, 0, PageSize), r.Release())
+}
 
 // MappedTogether tells how many pages of [off, off+n) one fault maps: it unmaps the
 // range, has the page in its middle, which must be in memory, mapped for loads,
