@@ -121,8 +121,9 @@ func (c committing) newCase() harness.Case {
 	return k
 }
 
-// ops is how many transactions a run has.
-func (c committing) ops() int { return max(2, min(20, 1000/c.pages)) }
+// ops is how many transactions a run has: of the largest as many as there are from
+// one sync of Atomic's file to the next.
+func (c committing) ops() int { return max(4, min(20, 1000/c.pages)) }
 
 // committer is an engine and what was committed last.
 type committer struct {
