@@ -32,7 +32,7 @@ type stage struct {
 	finder sys.Finder
 	bare   atomic.Bool  // a slice that can be stored through was handed out
 	limit  atomic.Int64 // bytes; of whole pages
-	read   known        // pages that ReadAt has read from the file
+	read   known        // pages that ReadAt has read from the file since they were let go
 
 	target   *target          // the file; the journal's, where there is one
 	journal  *journal.Journal // of an Atomic Map
@@ -307,7 +307,9 @@ func (m *Map) drop(spans []sys.Span) error {
 	}
 	m.stage.forget(spans)
 	for _, span := range spans {
-		m.known.unlearn(span.Off/sys.PageSize, (span.Off+span.Len)/sys.PageSize-1)
+		first, last := span.Off/sys.PageSize, (span.Off+span.Len)/sys.PageSize-1
+		m.known.unlearn(first, last)
+		m.stage.read.unlearn(first, last)
 	}
 	return nil
 }

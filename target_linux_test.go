@@ -126,6 +126,9 @@ func TestStagedReadsMapTheSecondTime(t *testing.T) {
 	if got := read(); got != 2 {
 		t.Errorf("%d is read of what was synced", got)
 	}
+	if n := present(t, m); n != 0 {
+		t.Errorf("%d pages are mapped by the first read after a sync", n)
+	}
 	read()
 	if n := present(t, m); n == 0 {
 		t.Error("no page is mapped by the next read")
