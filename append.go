@@ -29,8 +29,9 @@ var zeros [prepareMost]byte
 //
 // The file grows ahead of the Map, to twice its length each time, by no less than
 // 64 KiB and no more than 2 MiB, so that p costs a copy and rarely a system call; one
-// of 32 KiB or more is a pwrite(2). Others who look at the file see that growth, as zeros. [Map.Close], [Map.Trim] and
-// [Map.Resize] cut the file to the Map's length; after a crash it may end in zeros.
+// of 32 KiB or more is a pwrite(2). Others who look at the file see that growth, as
+// zeros. [Map.Close], [Map.Trim] and [Map.Resize] cut the file to the Map's length;
+// after a crash it may end in zeros.
 //
 // The errors are those of [Map.Resize]; nothing of p counts then.
 func (m *Map) Append(p []byte) (off int64, err error) {
@@ -177,7 +178,9 @@ func (m *Map) trimLocked() error {
 	return nil
 }
 
-// Appender returns m.Append as an [io.Writer].
+// Appender returns m.Append as an [io.Writer]. Pieces of a few hundred bytes that
+// need not be in the Map at once cost a third through a [bufio.Writer] of 64 KiB
+// around it; its Flush comes before Sync and Close then.
 func (m *Map) Appender() io.Writer { return appender{m} }
 
 type appender struct{ m *Map }
