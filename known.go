@@ -210,8 +210,8 @@ func (m *Map) learn(off, n int64) {
 //
 // Bytes that the page cache has come by a read that does not wait, and their
 // pages are then populated so that the next read is a copy; of a [Staged] Map only
-// those that are read a second time, for a store to a page that is mapped is several
-// times as dear there as one to a page that is not. Bytes that it has not
+// those that are read a second time, for a store to a page that is mapped is about
+// twice as dear there as one to a page that is not. Bytes that it has not
 // are read through the descriptor alone: a page that is read once is not worth
 // mapping. Such a read occupies the scheduler's processor too, until the scheduler
 // notices, which takes it about as long as a quick disk takes for a page. So the

@@ -188,3 +188,24 @@ func TestWriteSpan(t *testing.T) {
 		t.Errorf("the file has other bytes: %v", err)
 	}
 }
+
+// TestStagedReadsWhatWasStored: ReadAt of pages that are not known to be mapped finds
+// what was stored to them, by a method or through a slice, and not the file's bytes.
+func TestStagedReadsWhatWasStored(t *testing.T) {
+	for name, store := range map[string]func(m *Map){
+		"method": func(m *Map) { storeAt(t, m, 1<<20) },
+		"slice":  func(m *Map) { m.Bytes()[1<<20]++ },
+	} {
+		t.Run(name, func(t *testing.T) {
+			m := mustOpen(t, inPieces(t, 4<<20, 4096), Staged)
+			store(m)
+			m.known.forget()
+			for range 3 {
+				b := make([]byte, 3*sys.PageSize) // its page is one of several
+				if _, err := m.ReadAt(b, 1<<20-int64(sys.PageSize)); err != nil || b[sys.PageSize] != 2 || b[0] != 1 {
+					t.Errorf("%d and %d, %v", b[sys.PageSize], b[0], err)
+				}
+			}
+		})
+	}
+}
