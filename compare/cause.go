@@ -45,7 +45,7 @@ func (c *inquiry) keptCause() string {
 	faults := *r.FaultsMinor + *r.FaultsMajor
 	switch {
 	case faults < 1 && *r.SystemCalls == 0:
-		return "A kept mapping makes none, copies nothing and has no faults left: its pages were translated once."
+		return "A kept mapping makes no system call, copies nothing and has no faults left: its pages were translated once."
 	case faults < 1:
 		return fmt.Sprintf("A kept mapping copies nothing and has no faults left; its %s: the sync.", plural(*r.SystemCalls, "system call"))
 	}
@@ -59,7 +59,7 @@ func (c *inquiry) whyFaults() string {
 	case c.settings.Durable:
 		return ", since each sync makes its pages read-only again"
 	case Pattern(c.settings.Pattern).writes():
-		return ", since the kernel's own writeback made pages read-only again"
+		return ", probably since the kernel's own writeback made pages read-only again"
 	}
 	return ""
 }
@@ -70,10 +70,10 @@ func (c *inquiry) oneShotCause() string {
 	if r == nil || c.kept == nil || r.FaultsMinor == nil || r.FaultsMajor == nil || r.SystemCalls == nil {
 		return ""
 	}
-	more := r.MedianNs - c.kept.MedianNs
-	if more <= 0 {
+	if relate(r, c.kept) != slower {
 		return ""
 	}
+	more := r.MedianNs - c.kept.MedianNs
 	faults := *r.FaultsMinor + *r.FaultsMajor
 	return fmt.Sprintf("Mapped for each run it costs %s more: %s to set up and tear down, and %s for %s.",
 		humanTime(more), plural(*r.SystemCalls, "system call"), plural(faults, "fault"), plural(c.pages(), "page"))
@@ -86,7 +86,7 @@ func (c *inquiry) pages() float64 {
 
 // durableCause: with a sync in each run the device has the largest part.
 func (c *inquiry) durableCause() string {
-	if !c.settings.Durable || c.bestRW.DeviceWriteBytes == nil || c.bestMap.DeviceWriteBytes == nil {
+	if !c.settings.Durable || c.bestRW == nil || c.bestMap == nil || c.bestRW.DeviceWriteBytes == nil || c.bestMap.DeviceWriteBytes == nil {
 		return ""
 	}
 	return fmt.Sprintf("Per run the device writes %s for %s and %s for %s.",

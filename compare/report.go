@@ -130,15 +130,20 @@ type Result struct {
 	ReadAmplification *float64 `json:"read_amplification"` // device bytes read per byte asked for
 }
 
-// Article is the origin's result.
+// Article is the origin's result. Its two times are given as it printed them, since
+// their unit is not what it says: see Note. The ratio has no unit.
 type Article struct {
-	ReadWriteNs float64 `json:"readwrite_ns"`
-	MappingNs   float64 `json:"mapping_ns"`
-	Ratio       float64 `json:"ratio"`
+	ReadWritePrinted string  `json:"readwrite_printed"`
+	MappingPrinted   string  `json:"mapping_printed"`
+	Ratio            float64 `json:"ratio"`
+	Note             string  `json:"note"` // what to know of the two
 }
 
-// TheArticle printed 154 ms for read/write and 68 ms for mapping.
-var TheArticle = Article{ReadWriteNs: 154e6, MappingNs: 68e6, Ratio: 2.26}
+// TheArticle printed "154 ms" for read/write and "68 ms" for mapping.
+var TheArticle = Article{
+	ReadWritePrinted: "154 ms", MappingPrinted: "68 ms", Ratio: 2.26,
+	Note: "The article's program prints microseconds and calls them ms: its 154 and 68 are very probably µs. The ratio is the same in either.",
+}
 
 // Measured is the article's ratio on this machine: its read/write over the best
 // mapping contender, over the article's own way (map, use, unmap), and best over best.
@@ -146,8 +151,14 @@ type Measured struct {
 	Ratio           float64 `json:"ratio"`              // read/write ÷ mapping kept
 	RatioOneShot    float64 `json:"ratio_one_shot"`     // read/write ÷ mapped, used, unmapped each time
 	RatioBestToBest float64 `json:"ratio_best_to_best"` // best read/write ÷ best mapping
-	BestMapping     string  `json:"best_mapping"`
-	BestReadWrite   string  `json:"best_readwrite"`
+
+	// Whether the three ratios are by more than chance other than 1.
+	Significant           bool `json:"significant"`
+	SignificantOneShot    bool `json:"significant_one_shot"`
+	SignificantBestToBest bool `json:"significant_best_to_best"`
+
+	BestMapping   string `json:"best_mapping"`
+	BestReadWrite string `json:"best_readwrite"`
 }
 
 // Verdict is the answer in words.
@@ -156,11 +167,4 @@ type Verdict struct {
 	Sentence string `json:"sentence"`
 	Cause    string `json:"cause"`
 	Remedy   string `json:"remedy,omitempty"`
-}
-
-// Crossover tells from which file size on mapping wins at every larger size
-// tried, with a difference that is no chance.
-type Crossover struct {
-	KeptBytes    *int64 `json:"kept_bytes"`     // mapping kept against the best read/write; null: at none
-	OneShotBytes *int64 `json:"one_shot_bytes"` // mapped each time against read/write each time
 }

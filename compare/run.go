@@ -31,7 +31,7 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 		}
 	}
 	report.Results = report.Comparisons[0].Results
-	report.conclude()
+	report.Conclude()
 	return report, nil
 }
 

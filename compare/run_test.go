@@ -226,7 +226,7 @@ func TestWrongResultNamesTheContender(t *testing.T) {
 		}
 		report.Comparisons = []Size{{SizeBytes: 40, Integers: 10, Results: r.results()}}
 		report.Results = report.Comparisons[0].Results
-		report.conclude()
+		report.Conclude()
 		failed := report.Failed()
 		if failed == nil || !strings.Contains(failed.Error(), "spoiler computed a wrong result") {
 			t.Errorf("%s: %v, expected the spoiler to be named", p, failed)

@@ -5,18 +5,21 @@ import (
 	"strings"
 )
 
-// conclude draws the answer from the results.
-func (r *Report) conclude() {
-	size := &r.Comparisons[0]
-	c := newInquiry(size, &r.Settings, &r.Machine)
-	r.Measured = c.measured()
-	if len(r.Comparisons) > 1 {
-		c.where = " at " + humanBytes(float64(size.SizeBytes))
-		r.Crossover = crossover(r.Comparisons)
+// Conclude draws Measured, Verdict and, of several sizes, Crossover from the
+// results, and adds to Warnings.
+func (r *Report) Conclude() {
+	var sizes []*inquiry
+	for i := range r.Comparisons {
+		sizes = append(sizes, newInquiry(&r.Comparisons[i], &r.Settings, &r.Machine))
 	}
-	r.Verdict = c.verdict()
-	if r.Crossover != nil {
-		r.Verdict.Remedy = joined(r.Verdict.Remedy, r.Crossover.remedy())
+	first := sizes[0]
+	r.Measured = first.measured()
+	if len(sizes) > 1 {
+		first.where = " at " + humanBytes(float64(first.size.SizeBytes))
+		r.Crossover = newCrossover(sizes)
+		r.Verdict = sweepVerdict(sizes, r.Crossover)
+	} else {
+		r.Verdict = first.verdict()
 	}
 	r.Warnings = append(r.Warnings, r.warnings()...)
 }
@@ -37,16 +40,12 @@ type inquiry struct {
 
 	readWrite, oneShot, kept *Result // nil: not measured, or failed
 	bestRW, bestMap          *Result
-	significant              bool // of the difference between the best two
 }
 
 func newInquiry(size *Size, s *Settings, m *Machine) *inquiry {
 	c := &inquiry{size: size, settings: s, machine: m}
 	c.readWrite, c.oneShot, c.kept = c.named(NameReadWrite), c.named(NameOneShot), c.named(NameKept)
 	c.bestRW, c.bestMap = c.best(FamilyReadWrite), c.best(FamilyMapping)
-	if c.bestRW != nil && c.bestMap != nil {
-		c.significant, _ = differ(c.bestRW.SamplesNs, c.bestMap.SamplesNs)
-	}
 	return c
 }
 
@@ -86,6 +85,10 @@ func (c *inquiry) measured() Measured {
 		Ratio:           ratio(c.readWrite, c.kept),
 		RatioOneShot:    ratio(c.readWrite, c.oneShot),
 		RatioBestToBest: ratio(c.bestRW, c.bestMap),
+
+		Significant:           relate(c.kept, c.readWrite).certain(),
+		SignificantOneShot:    relate(c.oneShot, c.readWrite).certain(),
+		SignificantBestToBest: relate(c.bestMap, c.bestRW).certain(),
 	}
 	if c.bestMap != nil {
 		m.BestMapping = c.bestMap.Contender
@@ -97,25 +100,26 @@ func (c *inquiry) measured() Measured {
 }
 
 func (c *inquiry) verdict() Verdict {
-	switch {
-	case c.bestRW == nil || c.bestMap == nil:
-		return Verdict{
-			Winner:   WinnerNeither,
-			Sentence: "There is no answer: not both of read/write and mapping were measured.",
-			Cause:    c.firstTrouble(),
-		}
-	case !c.significant:
+	switch relate(c.bestMap, c.bestRW) {
+	case faster:
+		return Verdict{Winner: WinnerMapping, Sentence: c.mappingWins(), Cause: c.cause(), Remedy: c.remedyForMapping()}
+	case slower:
+		return Verdict{Winner: WinnerReadWrite, Sentence: c.readWriteWins(), Cause: c.cause(), Remedy: c.remedyForReadWrite()}
+	case unclear:
 		return Verdict{
 			Winner: WinnerNeither,
-			Sentence: fmt.Sprintf("Neither wins%s: %s takes %s and %s takes %s, a difference that may be chance.",
-				c.where, c.bestMap.Contender, humanTime(c.bestMap.MedianNs), c.bestRW.Contender, humanTime(c.bestRW.MedianNs)),
+			Sentence: fmt.Sprintf("Neither wins: %s takes %s and %s takes %s, a difference that may be chance%s.",
+				c.bestMap.Contender, humanTime(c.bestMap.MedianNs), c.bestRW.Contender, humanTime(c.bestRW.MedianNs), c.againstArticle()),
 			Cause:  c.cause(),
 			Remedy: c.remedyForNeither(),
 		}
-	case c.bestMap.MedianNs < c.bestRW.MedianNs:
-		return Verdict{Winner: WinnerMapping, Sentence: c.mappingWins(), Cause: c.cause(), Remedy: c.remedyForMapping()}
+	case unmeasured:
 	}
-	return Verdict{Winner: WinnerReadWrite, Sentence: c.readWriteWins(), Cause: c.cause(), Remedy: c.remedyForReadWrite()}
+	return Verdict{
+		Winner:   WinnerNeither,
+		Sentence: "There is no answer: not both of read/write and mapping were measured.",
+		Cause:    c.firstTrouble(),
+	}
 }
 
 func (c *inquiry) firstTrouble() string {
@@ -130,15 +134,15 @@ func (c *inquiry) firstTrouble() string {
 // mappingWins: by how much over the best loop, and what the article's own two
 // halves did.
 func (c *inquiry) mappingWins() string {
-	text := fmt.Sprintf("Mapping wins%s: %s takes %s, %s as fast as the best read/write (%s, %s)",
-		c.where, c.bestMap.Contender, humanTime(c.bestMap.MedianNs), humanRatio(ratio(c.bestRW, c.bestMap)),
+	text := fmt.Sprintf("Mapping wins: %s takes %s, %s as fast as the best read/write (%s, %s)",
+		c.bestMap.Contender, humanTime(c.bestMap.MedianNs), humanRatio(ratio(c.bestRW, c.bestMap)),
 		c.bestRW.Contender, humanTime(c.bestRW.MedianNs))
 	return text + c.againstArticle() + "."
 }
 
 func (c *inquiry) readWriteWins() string {
-	text := fmt.Sprintf("Read/write wins%s: %s takes %s, %s as fast as the best mapping (%s, %s)",
-		c.where, c.bestRW.Contender, humanTime(c.bestRW.MedianNs), humanRatio(ratio(c.bestMap, c.bestRW)),
+	text := fmt.Sprintf("Read/write wins: %s takes %s, %s as fast as the best mapping (%s, %s)",
+		c.bestRW.Contender, humanTime(c.bestRW.MedianNs), humanRatio(ratio(c.bestMap, c.bestRW)),
 		c.bestMap.Contender, humanTime(c.bestMap.MedianNs))
 	return text + c.againstArticle() + "."
 }
@@ -150,16 +154,23 @@ func (c *inquiry) againstArticle() string {
 		return ""
 	}
 	var parts []string
-	if c.kept != nil {
-		parts = append(parts, humanRatio(ratio(c.readWrite, c.kept))+" with the mapping kept")
-	}
-	if c.oneShot != nil {
-		parts = append(parts, humanRatio(ratio(c.readWrite, c.oneShot))+" with one made for each run")
+	for _, mapping := range []struct {
+		result *Result
+		how    string
+	}{{c.kept, "with the mapping kept"}, {c.oneShot, "with one made for each run"}} {
+		if mapping.result == nil {
+			continue
+		}
+		text := humanRatio(ratio(c.readWrite, mapping.result)) + " " + mapping.how
+		if !relate(mapping.result, c.readWrite).certain() {
+			text += " (which may be chance)"
+		}
+		parts = append(parts, text)
 	}
 	if parts == nil {
 		return ""
 	}
-	return fmt.Sprintf("; the article's %s is here %s", humanRatio(TheArticle.Ratio), strings.Join(parts, ", "))
+	return fmt.Sprintf("; the article's %s is here%s %s", humanRatio(TheArticle.Ratio), c.where, strings.Join(parts, ", "))
 }
 
 func joined(sentences ...string) string {
@@ -170,41 +181,4 @@ func joined(sentences ...string) string {
 		}
 	}
 	return strings.Join(kept, " ")
-}
-
-// crossover finds the sizes from which on mapping wins at all larger ones.
-func crossover(sizes []Size) *Crossover {
-	from := func(name string, against func(*inquiry) *Result) *int64 {
-		var smallest *int64
-		for i := len(sizes) - 1; i >= 0; i-- {
-			c := newInquiry(&sizes[i], &Settings{}, &Machine{})
-			mapping, other := c.named(name), against(c)
-			if mapping == nil || other == nil || mapping.MedianNs >= other.MedianNs {
-				break
-			}
-			if significant, _ := differ(mapping.SamplesNs, other.SamplesNs); !significant {
-				break
-			}
-			smallest = &sizes[i].SizeBytes
-		}
-		return smallest
-	}
-	return &Crossover{
-		KeptBytes:    from(NameKept, func(c *inquiry) *Result { return c.bestRW }),
-		OneShotBytes: from(NameOneShot, func(c *inquiry) *Result { return c.readWrite }),
-	}
-}
-
-// remedy says which way of mapping is right for which size.
-func (x *Crossover) remedy() string {
-	switch {
-	case x.KeptBytes == nil && x.OneShotBytes == nil:
-		return "At these sizes stay with read/write."
-	case x.OneShotBytes == nil:
-		return fmt.Sprintf("Keep the mapping: from %s on it wins, and one made for each use does at none of these sizes.", humanBytes(float64(*x.KeptBytes)))
-	case x.KeptBytes == nil:
-		return fmt.Sprintf("Mapping for each use wins from %s on.", humanBytes(float64(*x.OneShotBytes)))
-	}
-	return fmt.Sprintf("Keep the mapping, which wins from %s on; where that is not possible, map for each use from %s on.",
-		humanBytes(float64(*x.KeptBytes)), humanBytes(float64(*x.OneShotBytes)))
 }

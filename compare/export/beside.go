@@ -8,7 +8,7 @@ type beside struct {
 	readWrite, mapping string
 	ratio              string
 	value              float64
-	here               bool
+	here, certain      bool
 }
 
 // besides puts the article's figures first and those measured here below them.
@@ -16,7 +16,7 @@ func besides(r *compare.Report) []beside {
 	a, m := r.Article, r.Measured
 	rows := []beside{{
 		name: "the article (increment, 40 kB)", value: a.Ratio,
-		readWrite: duration(a.ReadWriteNs), mapping: duration(a.MappingNs),
+		readWrite: printed(a.ReadWritePrinted), mapping: printed(a.MappingPrinted), certain: true,
 	}}
 	results, here := comparison(r).Results, "here, "
 	if isSweep(r) {
@@ -25,23 +25,30 @@ func besides(r *compare.Report) []beside {
 	for _, row := range []struct {
 		name, readWrite, mapping string
 		ratio                    float64
+		certain                  bool
 	}{
-		{"mapped each time", compare.NameReadWrite, compare.NameOneShot, m.RatioOneShot},
-		{"mapping kept", compare.NameReadWrite, compare.NameKept, m.Ratio},
-		{"best of each", m.BestReadWrite, m.BestMapping, m.RatioBestToBest},
+		{"mapped each time", compare.NameReadWrite, compare.NameOneShot, m.RatioOneShot, m.SignificantOneShot},
+		{"mapping kept", compare.NameReadWrite, compare.NameKept, m.Ratio, m.Significant},
+		{"best of each", m.BestReadWrite, m.BestMapping, m.RatioBestToBest, m.SignificantBestToBest},
 	} {
 		if row.ratio > 0 {
 			rows = append(rows, beside{
-				name: here + row.name, value: row.ratio, here: true,
+				name: here + row.name, value: row.ratio, here: true, certain: row.certain,
 				readWrite: medianText(results, row.readWrite), mapping: medianText(results, row.mapping),
 			})
 		}
 	}
 	for i := range rows {
 		rows[i].ratio = times(rows[i].value)
+		if !rows[i].certain {
+			rows[i].ratio = "~" + rows[i].ratio
+		}
 	}
 	return rows
 }
+
+// printed marks a time whose unit is not to be believed: the note tells why.
+func printed(time string) string { return "“" + time + "”" }
 
 func medianText(results []compare.Result, contender string) string {
 	if found := find(results, contender); found != nil {

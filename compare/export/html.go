@@ -35,6 +35,7 @@ type page struct {
 	Crossing string
 	Warnings []string
 	Besides  []besideBar
+	Article  string // what to know of the article's figures
 	Sweep    *sweepPlot
 	Times    *timesPlot
 	Panels   []panel
@@ -67,8 +68,9 @@ func HTML(w io.Writer, r *compare.Report) error {
 		Verdict:  plainVerdict(r.Verdict),
 		Lead:     lead(r.Verdict.Sentence),
 		Class:    winnerClass(r.Verdict.Winner),
-		Crossing: crossoverText(r.Crossover),
+		Crossing: crossoverText(r),
 		Besides:  besideBars(r),
+		Article:  plain(r.Article.Note),
 		Tables:   resultTables(r),
 		Remark:   evictionText(r),
 		Terminal: terminal.String(),

@@ -43,8 +43,8 @@ func newSweepPlot(r *compare.Report) sweepPlot {
 	ratios.cover(1)
 	ratios.cover(r.Article.Ratio)
 	for _, s := range r.Comparisons {
-		for _, name := range []string{compare.NameKept, compare.NameOneShot} {
-			if found := find(s.Results, name); found != nil {
+		for _, found := range []*compare.Result{find(s.Results, compare.NameKept), find(s.Results, compare.NameOneShot), bestReadWrite(s.Results)} {
+			if found != nil {
 				ratios.cover(found.RatioToReadWrite)
 			}
 		}
@@ -61,8 +61,9 @@ func newSweepPlot(r *compare.Report) sweepPlot {
 		plot.Sizes = append(plot.Sizes, tick{place(s.SizeBytes), exactSize(s.SizeBytes), i%2 == 1})
 	}
 	plot.Lines = []sweepLine{
-		newSweepLine(r, "mapped each time", "oneshot", compare.NameOneShot, ratios, place),
-		newSweepLine(r, "mapping kept", "kept", compare.NameKept, ratios, place),
+		newSweepLine(r, "best read/write", "bestrw", bestReadWrite, ratios, place),
+		newSweepLine(r, "mapped each time", "oneshot", named(compare.NameOneShot), ratios, place),
+		newSweepLine(r, "mapping kept", "kept", named(compare.NameKept), ratios, place),
 	}
 	return plot
 }
@@ -108,15 +109,20 @@ func sizeAxis(sizes []compare.Size) func(int64) string {
 	}
 }
 
-func newSweepLine(r *compare.Report, name, class, contender string, ratios ratioScale, place func(int64) string) sweepLine {
+// named finds a contender among a size's results.
+func named(contender string) func([]compare.Result) *compare.Result {
+	return func(results []compare.Result) *compare.Result { return find(results, contender) }
+}
+
+func newSweepLine(r *compare.Report, name, class string, contender func([]compare.Result) *compare.Result, ratios ratioScale, place func(int64) string) sweepLine {
 	line := sweepLine{Name: name, Class: class}
 	for _, s := range r.Comparisons {
-		found := find(s.Results, contender)
+		found := contender(s.Results)
 		if found == nil {
 			continue
 		}
 		point := sweepPoint{
-			X: place(s.SizeBytes), Y: ratios.height(found.RatioToReadWrite), Certain: found.Significant,
+			X: place(s.SizeBytes), Y: ratios.height(found.RatioToReadWrite), Certain: found.Significant || isBaseline(*found),
 			Label: exactSize(s.SizeBytes) + ", " + name + ": " + ratioText(*found),
 		}
 		if n := len(line.Points); n > 0 {

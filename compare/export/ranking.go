@@ -53,6 +53,16 @@ func find(results []compare.Result, contender string) *compare.Result {
 	return nil
 }
 
+// bestReadWrite returns the quickest sound result that reads and writes, or nil.
+func bestReadWrite(results []compare.Result) *compare.Result {
+	for _, r := range ranked(results) {
+		if r.Family == compare.FamilyReadWrite && failure(r) == "" {
+			return &r
+		}
+	}
+	return nil
+}
+
 // sound are the results that have a time.
 func sound(results []compare.Result) []compare.Result {
 	return slices.DeleteFunc(slices.Clone(results), func(r compare.Result) bool {

@@ -82,25 +82,17 @@ func warmIncrement() *compare.Report {
 	} {
 		results = append(results, c.result(30))
 	}
-	return &compare.Report{
+	r := &compare.Report{
 		Schema: compare.Schema, Machine: machine(),
 		File:        compare.File{Path: "mmap_test", Made: true},
 		Settings:    compare.Settings{Pattern: "increment", Goroutines: 1, RunsMin: 30, TimeNs: 5e9},
 		Comparisons: []compare.Size{{SizeBytes: 40000, Integers: 10000, Results: results}},
 		Results:     results,
 		Article:     compare.TheArticle,
-		Measured: compare.Measured{
-			Ratio: 3.292, RatioOneShot: 0.965, RatioBestToBest: 3.292,
-			BestMapping: compare.NameKept, BestReadWrite: compare.NameReadWrite,
-		},
-		Verdict: compare.Verdict{
-			Winner:   "mapping",
-			Sentence: "A mapping that is kept is 3.29× as fast as read/write; one mapped for each run is not (0.97×).",
-			Cause:    "read/write copies 80 kB in 2 system calls a run; the kept mapping copies nothing and faults no more.",
-			Remedy:   "Map once and keep the mapping: setting it up costs as much as half a run of read/write.",
-		},
-		Warnings: []string{"The 2 CPUs were 40 % busy with other work: the intervals are wider than need be. Try again on a quiet machine, or with --time 20s."},
+		Warnings:    []string{"The 2 CPUs were 40 % busy with other work: the intervals are wider than need be. Try again on a quiet machine, or with --time 20s."},
 	}
+	r.Conclude()
+	return r
 }
 
 // coldRandom has values that the system withheld, a contender that failed, runs
@@ -138,13 +130,6 @@ func coldRandom() *compare.Report {
 	r.Machine.ReadAheadKB = nil
 	r.Comparisons = []compare.Size{{SizeBytes: 256 << 20, Integers: 64 << 20, Results: results}}
 	r.Results = results
-	r.Measured = compare.Measured{Ratio: 0.337, RatioBestToBest: 1.021, BestMapping: "map random", BestReadWrite: compare.NameReadWrite}
-	r.Verdict = compare.Verdict{
-		Winner:   "neither",
-		Sentence: "Mapping with the advice for random access and read/write are equally fast; a plain mapping is 3 times slower.",
-		Cause:    "Each fault of a plain mapping reads ahead what nobody asked for.",
-		Remedy:   "Advise random access on the mapping (filemap.AdviseRandom).",
-	}
 	r.Warnings = nil
 	r.Unknown = []compare.Withheld{
 		{Field: "results[].device_read_bytes", Reason: "the device counters are not readable here"},
@@ -152,6 +137,7 @@ func coldRandom() *compare.Report {
 		{Field: "results[].read_amplification", Reason: "the device counters are not readable here"},
 		{Field: "machine.read_ahead_kb", Reason: "the file system has no device of its own"},
 	}
+	r.Conclude()
 	return r
 }
 
@@ -173,7 +159,7 @@ func sweep() *compare.Report {
 		r.Comparisons = append(r.Comparisons, compare.Size{SizeBytes: bytes, Integers: bytes / 4, Results: results})
 	}
 	r.Results = r.Comparisons[0].Results
-	r.Crossover = &compare.Crossover{KeptBytes: pointer(int64(40e3)), OneShotBytes: pointer(int64(640e3))}
 	r.Warnings = nil
+	r.Conclude()
 	return r
 }

@@ -11,9 +11,13 @@ import (
 func (t *text) legend() {
 	marks := t.paint(mapping, "●") + t.paint(faint, " mapping  ") + t.paint(readWrite, "○") + t.paint(faint, " read/write")
 	if isSweep(t.report) {
-		marks = t.paint(mapping, "●") + t.paint(faint, " kept  ") + t.paint(mapping, "◇") + t.paint(faint, " each time")
+		marks = t.paint(mapping, "●") + t.paint(faint, " kept  ") + t.paint(mapping, "◇") + t.paint(faint, " each time  ") + t.paint(readWrite, "○") + t.paint(faint, " best read/write")
 	}
-	t.out.WriteString(marks + t.paint(faint, " · speed: times as fast as read/write · ~ may be chance") + "\n")
+	separator := t.paint(faint, " · ")
+	if isSweep(t.report) {
+		separator = "\n"
+	}
+	t.out.WriteString(marks + separator + t.paint(faint, "speed: times as fast as read/write · ~ may be chance") + "\n")
 	if !isSweep(t.report) && slices.ContainsFunc(t.report.Results, isPager) {
 		t.out.WriteString("◇" + t.paint(faint, " pager: mapped in user space") + "\n")
 	}
@@ -53,7 +57,7 @@ func (t *text) verdict() {
 	t.hanging(cell{"verdict", color}, plain(v.Sentence), strong)
 	t.hanging(cell{"because", faint}, plain(v.Cause), normal)
 	t.hanging(cell{"  to do", faint}, plain(v.Remedy), normal)
-	if crossing := crossoverText(t.report.Crossover); crossing != "" {
+	if crossing := crossoverText(t.report); crossing != "" {
 		t.hanging(cell{"by size", faint}, crossing, normal)
 	}
 	t.blank()
@@ -69,6 +73,9 @@ func (t *text) article() {
 		tab.add(cell{text: row.name}, cell{text: row.readWrite}, cell{text: row.mapping}, ratio)
 	}
 	t.out.WriteString(tab.render(t.painter, t.columns))
+	if note := t.report.Article.Note; note != "" {
+		t.hanging(cell{"“”", faint}, note, faint)
+	}
 }
 
 // warnings are last, where the eye rests when the command is over.
@@ -82,17 +89,10 @@ func (t *text) warnings() {
 	}
 }
 
-// crossoverText tells from which size on mapping wins.
-func crossoverText(c *compare.Crossover) string {
-	if c == nil {
+// crossoverText tells at which sizes mapping wins.
+func crossoverText(r *compare.Report) string {
+	if r.Crossover == nil {
 		return ""
 	}
-	from := func(bytes *int64) string {
-		if bytes == nil {
-			return "at none of these sizes"
-		}
-		return "from " + exactSize(*bytes) + " on"
-	}
-	return "A mapping that is kept beats the best read/write " + from(c.KeptBytes) +
-		"; one mapped each time beats read/write " + from(c.OneShotBytes) + "."
+	return r.Crossover.Sentence()
 }

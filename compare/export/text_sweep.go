@@ -11,12 +11,13 @@ const (
 	sketchMost  = 48
 )
 
-// sweep is a row a size: the article's read/write against a mapping that is
-// kept and against one made each time, and a sketch of the two ratios.
+// sweep is a row a size: the article's read/write and the best one, a mapping that
+// is kept and one made each time, and a sketch of the ratios.
 func (t *text) sweep() {
 	tab := &table{columns: []column{
 		{head: "size"},
-		{head: "read/write"},
+		{group: "○ read/write", head: "each"},
+		{group: "○ read/write", head: "best"},
 		{group: "● kept", head: "median"},
 		{group: "● kept", head: "speed"},
 		{group: "◇ each time", head: "median"},
@@ -24,7 +25,7 @@ func (t *text) sweep() {
 	}}
 	var scale ratioScale
 	for _, s := range t.report.Comparisons {
-		cells := []cell{{exactSize(s.SizeBytes), strong}, medianCell(find(s.Results, compare.NameReadWrite))}
+		cells := []cell{{exactSize(s.SizeBytes), strong}, medianCell(find(s.Results, compare.NameReadWrite)), medianCell(bestReadWrite(s.Results))}
 		for _, name := range []string{compare.NameKept, compare.NameOneShot} {
 			r := find(s.Results, name)
 			cells = append(cells, medianCell(r), sweepRatio(r))
@@ -123,6 +124,9 @@ func (t *text) sketches(scale ratioScale, columns int) []cell {
 			line[scale.column(t.report.Article.Ratio, columns)] = '┊'
 		}
 		line[scale.column(1, columns)] = '│'
+		if r := bestReadWrite(s.Results); r != nil && !isBaseline(*r) {
+			line[scale.column(r.RatioToReadWrite, columns)] = '○'
+		}
 		if r := find(s.Results, compare.NameOneShot); r != nil {
 			line[scale.column(r.RatioToReadWrite, columns)] = '◇'
 		}
