@@ -150,7 +150,7 @@ func (m *Map) AdviseDestructive(a DestructiveAdvice, off, n int64) error {
 	}
 	defer m.known.forget()
 	return m.onPages(op, off, n, func(begin, length int) error {
-		return explainAdvice(m.region.Advise(sys.Advice(a), begin, length))
+		return m.refused(sys.Stores, explainAdvice(m.region.Advise(sys.Advice(a), begin, length)))
 	})
 }
 

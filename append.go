@@ -48,7 +48,7 @@ func (m *Map) Append(p []byte) (off int64, err error) {
 		return off, m.fail("append", off, n, ErrReserved)
 	}
 	if err := m.putLocked(p, off); err != nil {
-		return off, m.fail("append", off, n, err)
+		return off, m.fail("append", off, n, m.refused(sys.Stores|sys.Growth, err))
 	}
 	m.size.Store(off + n)
 	return off, nil
@@ -73,6 +73,9 @@ func (m *Map) putLocked(p []byte, off int64) error {
 	if m.grow.prepared == 0 {
 		if err := m.unchangedLocked(); err != nil {
 			return err
+		}
+		if err := fixed(m.file, sys.Shrinking); err != nil {
+			return err // what is prepared must come off again
 		}
 		m.grow.prepared = off
 	}
@@ -157,7 +160,7 @@ func (m *Map) Trim() error {
 	}
 	defer m.endGrowth()
 	if err := m.trimLocked(); err != nil {
-		return m.fail("trim", 0, 0, err)
+		return m.fail("trim", 0, 0, m.refused(sys.Shrinking, err))
 	}
 	return nil
 }

@@ -93,6 +93,8 @@ func (m *Map) fileError(op string, off int64, err error) error {
 		err = ErrTruncated
 	case sys.NoSpace(err):
 		err = fmt.Errorf("%w: %w", ErrNoSpace, err)
+	case sys.IsRefusal(err):
+		err = m.refused(sys.Stores, err)
 	default:
 		err = fmt.Errorf("%w: %w", ErrIO, err)
 	}

@@ -92,6 +92,17 @@ var (
 	// file without a size such as those of procfs. Read these.
 	ErrNotRegular = errors.New("only regular files can be mapped")
 
+	// ErrDescriptor: the open file that [OpenFile] was given does not serve for the
+	// Mode: it was opened for reading or for writing only (which matches
+	// fs.ErrPermission too), or with a flag that the error names. Open it anew.
+	ErrDescriptor = errors.New("the open file does not serve for this mapping")
+
+	// ErrImmutable: something about the file forbids stores to it, or another length,
+	// whoever asks: a seal (memfd), an attribute (chattr), a file system mounted for
+	// reading only. The error names which. It comes with fs.ErrPermission. Linux;
+	// elsewhere there is the system's own error alone.
+	ErrImmutable = errors.New("the file may not be changed")
+
 	// ErrOption: the options contradict each other or do not go with the call.
 	ErrOption = errors.New("option does not apply")
 

@@ -146,6 +146,11 @@ func (m *Map) busTrouble(off int64, load error) error {
 	if !m.file.Valid() {
 		return fmt.Errorf("%w (truncated, failed or full: without a descriptor nobody can tell)", ErrIO)
 	}
+	if load == nil && m.mode == ReadWrite {
+		if err := fixed(m.file, sys.Stores); err != nil {
+			return err
+		}
+	}
 	if err := m.file.SpaceTrouble(m.offset + off); err != nil {
 		return fmt.Errorf("%w: %w", ErrNoSpace, err)
 	}

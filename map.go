@@ -72,7 +72,12 @@ func Open(path string, options ...Option) (*Map, error) {
 
 // OpenFile maps an open file. The descriptor is duplicated: f may be closed, and
 // its position is neither used nor moved. ReadWrite needs a file opened for
-// reading and writing, the others one opened for reading.
+// reading and writing, the others one opened for reading (else [ErrDescriptor]).
+//
+// Of a file that was opened with O_APPEND or O_DIRECT the Map opens one of its own
+// without these flags, by way of /proc/self/fd on Linux (ReOpenFile on Windows);
+// f keeps them. Where that cannot be, ReadWrite with O_APPEND, and anything with
+// O_DIRECT, is an ErrDescriptor.
 func OpenFile(f *os.File, options ...Option) (*Map, error) {
 	if f == nil {
 		return nil, openError("", os.ErrInvalid)
@@ -149,6 +154,9 @@ func createFile(path string, c *config) (f sys.File, fresh bool, err error) {
 		return f, false, err
 	}
 	if _, err = regularSize(f); err == nil {
+		err = fixed(f, sys.Stores|sys.Shrinking)
+	}
+	if err == nil {
 		// Before: a journal of the old contents must not meet the new ones.
 		err = c.openJournal(f, path, true)
 	}
@@ -219,7 +227,11 @@ func Anonymous(size int64, options ...Option) (*Map, error) {
 }
 
 func mapOrClose(f sys.File, path string, c *config) (*Map, error) {
-	if err := c.openJournal(f, path, false); err != nil {
+	f, err := c.suited(f)
+	if err == nil {
+		err = c.openJournal(f, path, false)
+	}
+	if err != nil {
 		_ = f.Close() // err is why
 		return nil, openError(path, err)
 	}
@@ -282,7 +294,7 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 		return m, nil
 	}
 	if err != nil {
-		return nil, m.fail("open", 0, n, explainMap(c.mode, err))
+		return nil, m.fail("open", 0, n, m.refused(sys.Stores, explainMap(err)))
 	}
 	return m, nil
 }
@@ -397,19 +409,25 @@ func createError(path string, size int64, err error) *Error {
 }
 
 // explainOpen says that a directory is one where open(2) only says EISDIR, or
-// on some systems "permission denied".
+// on some systems "permission denied", and what about a file forbids to store to it.
 func explainOpen(path string, err error) error {
 	if st, statErr := os.Stat(path); statErr == nil && st.IsDir() && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w, this is %v (%w)", ErrNotRegular, sys.Directory, err)
 	}
+	if !sys.IsRefusal(err) {
+		return err
+	}
+	if f, openErr := sys.OpenFile(path, 0, 0); openErr == nil {
+		if why := fixed(f, sys.Stores); why != nil {
+			err = fmt.Errorf("%w (%w)", why, err)
+		}
+		_ = f.Close()
+	}
 	return err
 }
 
-func explainMap(mode Mode, err error) error {
-	switch {
-	case errors.Is(err, fs.ErrPermission) && mode == ReadWrite:
-		return fmt.Errorf("%w (a ReadWrite mapping needs a file opened for reading and writing)", err)
-	case sys.NoMemory(err):
+func explainMap(err error) error {
+	if sys.NoMemory(err) {
 		return fmt.Errorf("%w (the address space or the number of mappings, vm.max_map_count, is used up: close mappings)", err)
 	}
 	return err

@@ -61,7 +61,7 @@ func (m *Map) Resize(n int64) error {
 		return m.fail("resize", 0, n, err)
 	}
 	if err := m.resizeLocked(n); err != nil {
-		return m.fail("resize", 0, n, err)
+		return m.fail("resize", 0, n, m.refused(sys.Growth|sys.Shrinking, err))
 	}
 	return nil
 }

@@ -227,7 +227,7 @@ func (m *Map) syncStaged(op string, off, n int64) error {
 		if errors.As(err, &typed) {
 			return err
 		}
-		return m.fail(op, off, n, err)
+		return m.fail(op, off, n, m.refused(sys.Stores, err))
 	}
 	return nil
 }

@@ -111,7 +111,7 @@ func (m *Map) writeSpan(span sys.Span, buffer []byte) error {
 		}
 		done, err := m.stage.target.WriteAt(part, m.offset+at)
 		if err != nil {
-			return m.fail("sync", at+int64(done), n-int64(done), spaceError(err))
+			return m.fail("sync", at+int64(done), n-int64(done), m.refused(sys.Stores, spaceError(err)))
 		}
 		at, n = at+int64(len(part)), n-int64(len(part))
 	}

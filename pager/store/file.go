@@ -2,6 +2,7 @@ package store
 
 import (
 	"errors"
+	"fmt"
 	"io"
 	"sync"
 
@@ -85,6 +86,11 @@ func (f *File) prepare(o Options) error {
 	}
 	if st.Kind != sys.Regular {
 		return ErrNotRegular
+	}
+	if o.Write {
+		if err := f.file.Fixed(sys.Stores); err != nil {
+			return fmt.Errorf("the file may not be changed: it is %w", err)
+		}
 	}
 	if o.Size != 0 && o.Size != st.Size {
 		if err := f.file.Truncate(o.Size); err != nil {
