@@ -3,8 +3,6 @@ package compare
 import (
 	"math"
 	"strconv"
-
-	"github.com/dustin/go-humanize"
 )
 
 // humanBytes writes a size in powers of ten, as the article counts: "40 kB".
@@ -50,7 +48,7 @@ func humanCount(n float64) string {
 		n = whole // 3.01 faults are three, and one now and then
 	}
 	if n >= 1000 {
-		return humanize.Comma(int64(n + 0.5))
+		return strconv.FormatInt(int64(n+0.5), 10)
 	}
 	return threeDigits(n)
 }

@@ -50,6 +50,12 @@ type File struct {
 	Copy bool   `json:"copy"`         // a copy of the user's file, which stays as it was
 	Of   string `json:"of,omitempty"` // the user's file, when Copy
 
+	// LikeOriginal tells of a Copy whether it lies in memory, when the runs begin, as
+	// the user's file did: in folios of the same sizes, on which the number of faults
+	// depends. Null: not known. LikeReason is how that is known, or why not.
+	LikeOriginal *bool  `json:"like_original"`
+	LikeReason   string `json:"like_reason,omitempty"`
+
 	// TrailingBytes are those behind the last whole integer, which nobody reads.
 	TrailingBytes int64 `json:"trailing_bytes"`
 }

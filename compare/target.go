@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/pagecache"
 )
 
 // target is the file that the contenders work on, and what it held at first.
@@ -18,6 +19,7 @@ type target struct {
 	trailing int64 // bytes behind the last whole integer
 	made     bool
 	copyOf   string
+	like     likeness // of a copy
 	base     func(first int64, into []int32) error
 	original sys.File // the user's file; else none
 	reading  *buffer  // all of it, or what base reads of it
@@ -34,6 +36,11 @@ func newTarget(ctx context.Context, o *Options, size int64) (*target, error) {
 	if o.File == "" {
 		return makeTarget(ctx, o.Dir, size)
 	}
+	var lies *pagecache.Layout
+	var lieError error
+	if o.Pattern.writes() && o.State != Cold {
+		lies, lieError = pagecache.LayoutOf(ctx, o.File) // before anybody reads it
+	}
 	t, err := openTarget(o.File)
 	if err != nil {
 		return nil, err
@@ -43,7 +50,7 @@ func newTarget(ctx context.Context, o *Options, size int64) (*target, error) {
 			fmt.Errorf("%s has %d bytes and no block of %d: make --block smaller", o.File, t.seen.Size(), o.BlockBytes), t.close())
 	}
 	if o.Pattern.writes() {
-		if err := t.copyTo(ctx, o.Dir); err != nil {
+		if err := t.copyTo(ctx, o, lies, lieError); err != nil {
 			return nil, errors.Join(err, t.close())
 		}
 	}
@@ -54,8 +61,8 @@ func newTarget(ctx context.Context, o *Options, size int64) (*target, error) {
 // of its own, so that no file of the user's can be in the way.
 func makeTarget(ctx context.Context, dir string, size int64) (*target, error) {
 	t := &target{integers: size / integerBytes, made: true, base: countUp}
-	if err := t.make(ctx, dir, "", t.integers); err != nil {
-		return nil, err
+	if err := t.make(ctx, dir, t.integers); err != nil {
+		return nil, errors.Join(err, t.close())
 	}
 	return t, nil
 }
@@ -143,31 +150,35 @@ func (t *target) read(first int64, into []int32) error {
 	return nil
 }
 
-// copyTo makes the copy of the user's file that writing patterns work on.
-func (t *target) copyTo(ctx context.Context, dir string) error {
-	if dir == "" {
-		dir = filepath.Dir(t.path)
+// make writes the file in a fresh directory inside dir.
+func (t *target) make(ctx context.Context, dir string, integers int64) error {
+	if err := t.scratchIn(dir, ""); err != nil {
+		return err
 	}
-	t.copyOf = t.path
-	return t.make(ctx, dir, os.TempDir(), t.integers)
+	return t.filled(t.fill(ctx, integers, nil))
 }
 
-// make writes the file in a fresh directory inside dir, or, when dir is no place
-// to write, inside otherwise if that is not "".
-func (t *target) make(ctx context.Context, dir, otherwise string, integers int64) error {
+// scratchIn makes the directory for the file inside dir or, when dir is no place to
+// write, inside otherwise if that is not "".
+func (t *target) scratchIn(dir, otherwise string) error {
 	scratch, err := makeScratch(dir, otherwise)
 	if err != nil {
 		return err
 	}
 	t.scratch, t.path = scratch, filepath.Join(scratch, fileName)
-	if err := t.fill(ctx, integers); err != nil {
-		if sys.NoSpace(err) {
-			err = fmt.Errorf("%s has no room for a file of %s: free space, ask for less, or choose another place with --dir (%w)",
-				filepath.Dir(scratch), humanBytes(float64(integers*integerBytes)), err)
-		}
-		return errors.Join(err, t.close())
-	}
 	return nil
+}
+
+// filled explains why writing the file has failed.
+func (t *target) filled(err error) error {
+	if err == nil {
+		return nil
+	}
+	if sys.NoSpace(err) {
+		err = fmt.Errorf("%s has no room for a file of %s: free space, ask for less, or choose another place with --dir (%w)",
+			filepath.Dir(t.scratch), humanBytes(float64(t.integers*integerBytes)), err)
+	}
+	return err
 }
 
 // makeScratch makes a directory that nobody else has. Without dir the working
@@ -190,34 +201,63 @@ func makeScratch(dir, otherwise string) (string, error) {
 	return "", fmt.Errorf("no file can be made in %s: choose another place with --dir (%w)", dir, err)
 }
 
-// fill writes the file in large pieces, as most programs' files are: how a file
-// was written decides how large the page cache's folios are, and with that how
-// many faults a mapping takes. It is made durable so that nothing of it is still
-// being written while contenders run.
-func (t *target) fill(ctx context.Context, integers int64) (err error) {
+// fill writes the file in pieces: those given, and large ones everywhere else, as
+// most programs' files are. How a file was written decides how large the page
+// cache's folios are, and with that how many faults a mapping takes. It is made
+// durable so that nothing of it is still being written while contenders run.
+func (t *target) fill(ctx context.Context, integers int64, pieces []pagecache.Extent) (err error) {
+	if err := os.Remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return err
+	}
 	f, err := sys.OpenFile(t.path, sys.Write|sys.Create|sys.Excl, 0o600)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, f.Close()) }()
-	b, err := newBuffer(verifyIntegers)
+	longest := int64(verifyIntegers * integerBytes)
+	for _, p := range pieces {
+		longest = max(longest, p.Length)
+	}
+	b, err := newBuffer(longest / integerBytes)
 	if err != nil {
 		return err
 	}
 	defer func() { err = errors.Join(err, b.close()) }()
-	for done := int64(0); done < integers; done += verifyIntegers {
+	end := integers * integerBytes
+	at := int64(0)
+	for at < end {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
-		bytes, part := b.part(min(verifyIntegers, integers-done))
-		if err := t.base(done, part); err != nil {
+		for len(pieces) > 0 && pieces[0].Offset < at {
+			pieces = pieces[1:]
+		}
+		n := min(verifyIntegers*integerBytes, end-at)
+		if len(pieces) > 0 {
+			n = min(n, pieces[0].Offset-at)
+			if n == 0 {
+				n = min(pieces[0].Length, end-at)
+			}
+		}
+		if err := t.writePiece(f, b, at, n); err != nil {
 			return err
 		}
-		if _, err := f.WriteAt(bytes, done*integerBytes); err != nil {
+		at += n
+	}
+	return f.Sync()
+}
+
+// writePiece writes n bytes in one call.
+func (t *target) writePiece(f sys.File, b *buffer, at, n int64) error {
+	bytes, integers := b.part(n / integerBytes)
+	for done := int64(0); done < int64(len(integers)); done += verifyIntegers {
+		part := integers[done:min(done+verifyIntegers, int64(len(integers)))]
+		if err := t.base(at/integerBytes+done, part); err != nil {
 			return err
 		}
 	}
-	return f.Sync()
+	_, err := f.WriteAt(bytes, at)
+	return err
 }
 
 // unchanged tells, when a result was wrong, whether the user's file has changed
@@ -259,7 +299,7 @@ func (t *target) close() error {
 
 // file is what the report says about it.
 func (t *target) file() File {
-	f := File{Path: t.path, Made: t.made, Copy: t.copyOf != "", Of: t.copyOf, TrailingBytes: t.trailing}
+	f := File{Path: t.path, Made: t.made, Copy: t.copyOf != "", Of: t.copyOf, TrailingBytes: t.trailing, LikeOriginal: t.like.same, LikeReason: t.like.how}
 	if t.scratch != "" {
 		// Its own directory, with a name of chance, is gone when this is read.
 		f.Path, f.Dir = fileName, filepath.Dir(t.scratch)

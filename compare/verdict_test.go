@@ -243,7 +243,7 @@ func TestHumanNumbers(t *testing.T) {
 		{humanRatio(2.26), "2.26×"},
 		{humanRatio(100), "100×"},
 		{humanRatio(0.601), "0.6×"},
-		{humanCount(10_000), "10,000"},
+		{humanCount(10_000), "10000"},
 		{humanCount(2.5), "2.5"},
 		{humanCount(3.01), "3"},
 		{humanCount(0.01), "0.01"},

@@ -21,6 +21,9 @@ func (r *Report) warnings() []string {
 	if r.File.TrailingBytes > 0 {
 		list = append(list, fmt.Sprintf("The file's last %d bytes are no whole integer: they were left out.", r.File.TrailingBytes))
 	}
+	if r.File.Copy && !r.Settings.Cold && (r.File.LikeOriginal == nil || !*r.File.LikeOriginal) {
+		list = append(list, r.likenessWarning())
+	}
 	list = append(list, r.runWarnings()...)
 	for _, w := range r.Unknown {
 		if w.Field == "results[].cold_checked" {
@@ -28,6 +31,17 @@ func (r *Report) warnings() []string {
 		}
 	}
 	return list
+}
+
+// likenessWarning tells what it changes that the copy's folios may be other than
+// the file's.
+func (r *Report) likenessWarning() string {
+	begin := "The copy's folios may be other than the file's"
+	if r.File.LikeOriginal != nil {
+		begin = "The copy's folios are other than the file's"
+	}
+	return fmt.Sprintf("%s: %s. A mapping of the file may take other numbers of faults, above all one that is made for each run; read/write hardly changes. As root the copy is made in the file's own folios.",
+		begin, r.File.LikeReason)
 }
 
 // runWarnings are those about runs: too few, too different, not counted.

@@ -28,7 +28,7 @@ func (h *handle) counts(ctx context.Context, f *File, q *Query) error {
 		return err
 	}
 	if q.Frames || q.Who {
-		frames, err := h.lookAtFrames(ctx, proc, cached)
+		frames, err := h.lookAtFrames(ctx, proc, cached, nil)
 		if err != nil {
 			f.unknown(err.Error(), "frames")
 		} else {

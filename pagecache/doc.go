@@ -3,6 +3,7 @@
 //
 //	file.go      a file that is open, and what is not one
 //	query.go     Look: how many pages are cached, dirty, written back, evicted
+//	layout.go    LayoutOf: which parts are cached, folio by folio
 //	ranges.go    which pages those are, by bisection
 //	walk.go      trees of files, one at a time
 //	processes.go who maps it: /proc/PID/maps, pagemap, smaps, fd

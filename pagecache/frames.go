@@ -52,8 +52,9 @@ var errNeedsRoot = errors.New("unknown (needs root)")
 // are in. The kernel must not take the look for a use, which would keep the pages
 // in memory longer: so the mapping is advised as random, whose pages are not marked
 // as used when it goes, and touched by loads, since MADV_POPULATE_READ marks each.
-func (h *handle) lookAtFrames(ctx context.Context, proc string, cached []span) (*Frames, error) {
-	t := &tables{found: &Frames{Folios: []FolioSize{}, charged: map[uint64]int64{}}, sizes: map[int64]*FolioSize{}}
+// eachFolio, unless nil, is told of each folio, in the order of the file.
+func (h *handle) lookAtFrames(ctx context.Context, proc string, cached []span, eachFolio func(span)) (*Frames, error) {
+	t := &tables{eachFolio: eachFolio, found: &Frames{Folios: []FolioSize{}, charged: map[uint64]int64{}}, sizes: map[int64]*FolioSize{}}
 	defer t.close()
 	if err := t.open(proc); err != nil {
 		return nil, err
@@ -88,7 +89,9 @@ type tables struct {
 	pagemap, flags, count, cgroup *os.File // cgroup is nil where the kernel has none
 	found                         *Frames
 	sizes                         map[int64]*FolioSize
-	folio                         struct{ frame, pages int64 } // the folio that is being counted
+	eachFolio                     func(span)
+	page                          int64                               // of the file, whose entry comes next
+	folio                         struct{ frame, begin, pages int64 } // the folio that is being counted, and where it is in the file
 }
 
 func (t *tables) open(proc string) (err error) {
@@ -132,6 +135,7 @@ func (h *handle) lookAtWindow(ctx context.Context, t *tables, window span, cache
 		// They are in memory, so this reads nothing. One that was cut off meanwhile
 		// is not counted.
 		touch(region.Bytes()[at.offset() : at.offset()+at.bytes()])
+		t.page = s.begin
 		err := pagemap(ctx, t.pagemap, uint64(region.Addr())+uint64(at.offset()), s.pages(), func(_ int64, entries []byte) error {
 			return t.addEntries(entries)
 		})
@@ -169,6 +173,7 @@ func (t *tables) addEntries(entries []byte) error {
 		e := uint64At(entries, i)
 		frame := int64(e & entryFrame)
 		if e&entryPresent == 0 || frame == 0 {
+			t.page++
 			i += 8
 			continue
 		}
@@ -195,6 +200,7 @@ func (t *tables) addFrames(frame int64, n int) error {
 	}
 	for i := range n {
 		t.addFlags(frame+int64(i), uint64At(flags, 8*i))
+		t.page++
 	}
 	if _, err := t.count.ReadAt(flags, 8*frame); err != nil && !errors.Is(err, io.EOF) {
 		return err
@@ -230,7 +236,7 @@ func (t *tables) addFlags(frame int64, flags uint64) {
 		return
 	}
 	t.endFolio()
-	t.folio.frame, t.folio.pages = frame, 1
+	t.folio.frame, t.folio.begin, t.folio.pages = frame, t.page, 1
 }
 
 // endFolio counts the folio that came last.
@@ -239,6 +245,9 @@ func (t *tables) endFolio() {
 	t.folio.pages = 0
 	if n == 0 {
 		return
+	}
+	if t.eachFolio != nil {
+		t.eachFolio(span{t.folio.begin, t.folio.begin + n})
 	}
 	// Folios are powers of two; the end of one can lie beyond the end of the file.
 	size := int64(sys.PageSize) << bits.Len64(uint64(n-1))

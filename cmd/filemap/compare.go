@@ -32,7 +32,9 @@ inside --dir, and removes it again. Each integer is read, incremented and writte
 back, as in the article that this project begins with.
 
 FILE is opened for reading only and never changed: the pattern is then sum unless
-another is chosen. Patterns that write need --write, and work on a copy.
+another is chosen. Patterns that write need --write, and work on a copy. As root the
+copy is written in the pieces, folios, that FILE lies in memory in, since these decide
+how many faults a mapping takes; without root a warning says what may differ.
 
 Every contender's result is checked: a wrong one is an error. Contenders take
 turns in random order. Where the file is to be cold, it is evicted before each run

@@ -102,6 +102,8 @@ func subject(f compare.File) string {
 // provenance tells whose the file was.
 func provenance(f compare.File) string {
 	switch {
+	case f.Copy && f.LikeOriginal != nil && *f.LikeOriginal:
+		return "a copy in folios of the same sizes was used, the file itself not changed"
 	case f.Copy:
 		return "a copy was used, the file itself not changed"
 	case f.Made:
