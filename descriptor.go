@@ -48,6 +48,10 @@ func (c *config) suited(f sys.File) (sys.File, error) {
 		flag = "O_DIRECT, with which the file's ends cannot be read or written"
 	case as.Append && c.mode == ReadWrite:
 		flag = "O_APPEND, with which every write lands at the end of the file"
+	case !as.Write && c.has(Unmapped):
+		return f, nil
+	case !as.Write:
+		return c.settle(f)
 	default:
 		return f, nil
 	}
@@ -55,7 +59,10 @@ func (c *config) suited(f sys.File) (sys.File, error) {
 	if err != nil {
 		return f, fmt.Errorf("%w: it was opened with %s, and cannot be opened once more without: %w", ErrDescriptor, flag, err)
 	}
-	return again, f.Close()
+	if err := f.Close(); err != nil || as.Write {
+		return again, err
+	}
+	return c.settle(again)
 }
 
 // fixed is an [ErrImmutable] where something about the file forbids one of the changes.

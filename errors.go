@@ -110,6 +110,12 @@ var (
 	// become shorter since it was mapped. A retry helps only when it grows again.
 	ErrTruncated = errors.New("the file has become shorter than its mapping")
 
+	// ErrReplaced: the mapping shows another file than its descriptor and path do by
+	// now, since overlayfs copied the file to its upper layer when somebody opened it
+	// for writing. The Map has the bytes of before. [Map.Move], or opening it anew, makes
+	// a Map of the file as it is; [Unmapped] follows it.
+	ErrReplaced = errors.New("the file is no longer the one that is mapped (Move, or open it again)")
+
 	// ErrIO: the page could not be read from the device. The device's own error
 	// is wrapped with it where the system tells. With NoDescriptor it also stands
 	// for ErrTruncated and ErrNoSpace, which cannot be told apart then.

@@ -168,6 +168,9 @@ func (m *Map) fileTrouble(off int64) error {
 	if !m.file.Valid() {
 		return nil
 	}
+	if err := m.replaced(); err != nil {
+		return err
+	}
 	st, err := m.file.Stat()
 	if err != nil {
 		return fmt.Errorf("%w: %w", ErrIO, err)

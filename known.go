@@ -171,7 +171,7 @@ func (m *Map) gone(off int64) bool {
 // inFile tells whether the file has the n bytes at off as the mapping does. m.mu is
 // held.
 func (m *Map) inFile(off, n int64) bool {
-	return m.file.Valid() && (!m.private() || m.stage != nil && m.stage.untouched(m.pageOf(off), m.pageOf(off+n-1)))
+	return m.file.Valid() && m.replaced() == nil && (!m.private() || m.stage != nil && m.stage.untouched(m.pageOf(off), m.pageOf(off+n-1)))
 }
 
 // firstRead tells whether n bytes at off of a Staged Map were not read before.

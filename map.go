@@ -45,6 +45,7 @@ type Map struct {
 	grow     growth
 	sync     syncState
 	stage    *stage // of a Staged Map
+	layer    layer
 }
 
 const anonymousPath = "anonymous memory"
@@ -283,6 +284,10 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 			err = m.attach(int(m.capacity), func(n int) (sys.Region, error) {
 				return sys.MapFile(f, aligned, n, c.prot(), c.sharing())
 			})
+		}
+		if err == nil {
+			m.layer.on, m.layer.id = c.layered, c.layer
+			err = m.replaced()
 		}
 	}
 	if err != nil && m.grow.whole.on {

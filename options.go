@@ -231,6 +231,8 @@ type config struct {
 	target      *target          // that it writes to
 	journalMade bool             // by this call
 	fresh       bool             // and the file
+	layered     bool             // the descriptor is of a layer, see layer
+	layer       sys.Identity
 	recovery    Recovery
 }
 

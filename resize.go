@@ -185,6 +185,11 @@ func spaceError(err error) error {
 //
 // It changes nothing for slices that were handed out: bytes that the file lost
 // fault, whether or not anybody called Refresh.
+//
+// It is about the file that was opened: one that has taken its name since (by rename,
+// as logs are rotated) takes another Open. On overlayfs, a file that was mapped from a
+// lower layer is another one as soon as somebody opens it for writing: the Map stays
+// as it is, and Refresh returns [ErrReplaced].
 func (m *Map) Refresh() (int64, error) {
 	if _, err := m.enter("refresh", 0, 0); err != nil {
 		return 0, err
@@ -195,6 +200,9 @@ func (m *Map) Refresh() (int64, error) {
 	}
 	m.grow.mu.Lock()
 	defer m.grow.mu.Unlock()
+	if err := m.replaced(); err != nil {
+		return m.Len(), m.fail("refresh", 0, 0, err)
+	}
 	st, err := m.file.Stat()
 	if err != nil {
 		return m.Len(), m.fail("refresh", 0, 0, err)

@@ -56,6 +56,9 @@ func (m *Map) SyncRange(off, n int64) error {
 	}
 	m.sync.mu.Lock()
 	defer m.sync.mu.Unlock()
+	if err := m.replaced(); err != nil {
+		return m.fail("sync", off, n, err)
+	}
 	if m.sync.failed == nil {
 		m.sync.failed = m.syncPages(off, n)
 	}
