@@ -64,7 +64,7 @@ func (o *observer) evict() (took time.Duration, err error) {
 	began := time.Now()
 	for range evictTries {
 		// Dirty pages are not dropped.
-		if err := o.file.Sync(); err != nil {
+		if err := o.file.Clean(); err != nil {
 			return 0, fmt.Errorf("the file cannot be evicted: %w", err)
 		}
 		if err := o.file.Evict(); err != nil {

@@ -396,6 +396,9 @@ func (c *child) lookAtFrames(entries []uint64) *Frames {
 func (c *child) cache(states []pageState, counts *Counts) {
 	page := int64(sys.PageSize)
 	f := c.files[c.file]
+	if f.PageCacheSource().By != sys.ByCachestat {
+		return
+	}
 	total, err := f.CacheCounts(0, 0)
 	if err != nil {
 		return

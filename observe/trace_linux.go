@@ -215,8 +215,8 @@ func (t *tracing) describe() {
 		return
 	}
 	defer f.Close()
-	if !f.ResidencyKnown() {
-		t.miss("which pages are cached and dirty: cachestat needs the file's owner, a writer, or root")
+	if source := f.PageCacheSource(); source.By != sys.ByCachestat {
+		t.miss("which pages are cached and dirty: %v", source.Why)
 	} else {
 		t.has("cachestat")
 	}
@@ -324,7 +324,7 @@ func (t *tracing) evict(i int) error {
 		return err
 	}
 	defer f.Close()
-	if err := f.SyncData(); err != nil { // dirty pages stay otherwise
+	if err := f.Clean(); err != nil { // dirty pages stay otherwise
 		return err
 	}
 	if err := f.Evict(); err != nil {

@@ -4,7 +4,6 @@ import (
 	"cmp"
 	"context"
 	"encoding/binary"
-	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
@@ -28,13 +27,7 @@ func (h *handle) counts(ctx context.Context, f *File, q *Query) error {
 		return err
 	}
 	if q.Frames || q.Who {
-		frames, err := h.lookAtFrames(ctx, proc, cached, nil)
-		if err != nil {
-			f.unknown(err.Error(), "frames")
-		} else {
-			f.Frames = frames
-			f.mappedByFrames()
-		}
+		h.addFrames(ctx, f, proc, cached)
 	}
 	if q.Who {
 		f.nameCgroups(cmp.Or(q.Cgroup, "/sys/fs/cgroup"))
@@ -47,6 +40,22 @@ func (h *handle) counts(ctx context.Context, f *File, q *Query) error {
 	view, err := h.viewOf(ctx, proc, q.Process)
 	f.Process = view
 	return err
+}
+
+// addFrames fills in what the frames tell, which are looked at where the file is in
+// memory: where that is not known they are not either.
+func (h *handle) addFrames(ctx context.Context, f *File, proc string, cached []span) {
+	if h.method == nobody {
+		f.unknown(h.unknown(), "frames")
+		return
+	}
+	frames, err := h.lookAtFrames(ctx, proc, cached, nil)
+	if err != nil {
+		f.unknown(err.Error(), "frames")
+		return
+	}
+	f.Frames = frames
+	f.mappedByFrames()
 }
 
 // countMapped counts each page once, however many processes map it.
@@ -79,14 +88,14 @@ func (h *handle) countMapped(ctx context.Context, f *File, q *Query, cached []sp
 		}
 	}
 	_, f.MappedPagesAtLeast = union(all)
-	if hidden > 0 {
-		f.unknown(fmt.Sprintf("unknown (needs root): this user may not look into %d of the processes", hidden), "mapped_pages")
+	if reason := q.Mapped.why(hidden); reason != "" {
+		f.unknown(reason, "mapped_pages")
 	} else {
 		n := f.MappedPagesAtLeast
 		f.MappedPages = &n
 	}
 	if q.Who {
-		f.Who = &Who{Holders: []Holder{}, Charged: []Charge{}, HiddenProcesses: hidden}
+		f.Who = &Who{Holders: []Holder{}, Charged: []Charge{}, HiddenProcesses: hidden, UnseenProcesses: q.Mapped.Unseen}
 		for _, holder := range per {
 			f.Who.Holders = append(f.Who.Holders, *holder)
 		}

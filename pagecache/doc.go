@@ -15,11 +15,12 @@
 //
 // Two system calls answer. cachestat(2), since Linux 6.5, counts a range of any
 // length in one call, which makes an answer about a sparse file of 1 TiB quick.
-// Where it is missing mincore(2) looks at each page of a mapping, and knows of
-// no dirty, written back or evicted ones. Both tell the truth only to who owns
-// the file or may write it: cachestat refuses others with EPERM, and mincore
-// tells them that everything is in memory. What is not known is nil here, with
-// its reason in [File.Unknown], and never a guess.
+// Where it is missing, refused by a sandbox, or asks the wrong inode (overlayfs, FUSE
+// passthrough), mincore(2) looks at each page of a mapping, and knows of no dirty,
+// written back or evicted ones. Both tell the truth only to who owns the file or may
+// write it: cachestat refuses others with EPERM, and mincore tells them that
+// everything is in memory, behind the end of the file too, by which it is found out.
+// What is not known is nil here, with its reason in [File.Unknown], and never a guess.
 //
 // Every answer is true for the moment of the call only: the kernel reads and
 // evicts as it likes, and so do other programs.

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 	"strings"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -52,15 +53,41 @@ var (
 	ErrFormat = errors.New("not a record of warm pages (filemap/warmset/v1)")
 )
 
-// why adds to an error what can be done about it.
+// reworded is an error in other words. It unwraps to the one that it stands for.
+type reworded struct {
+	text string
+	err  error
+}
+
+func (e *reworded) Error() string { return e.text }
+
+func (e *reworded) Unwrap() error { return e.err }
+
+// why says an error of opening a file in words that say what can be done.
 func why(err error) error {
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return fmt.Errorf("there is no such file: %w", err)
+		return &reworded{"there is no such file", err}
 	case errors.Is(err, fs.ErrPermission):
-		return fmt.Errorf("it may not be read by this user: %w", err)
+		return &reworded{"it may not be read by this user", err}
 	}
 	return err
+}
+
+// needsOwner is why a file's pages are unknown, to this user.
+func needsOwner() string {
+	if os.Geteuid() == 0 {
+		return "unknown (needs the file's owner, or CAP_FOWNER, which this root does not have)"
+	}
+	return ErrUnknown.Error()
+}
+
+// needsRoot is what to do where looking takes root and, of it, some capability.
+func needsRoot(capability string) string {
+	if os.Geteuid() == 0 {
+		return "unknown (needs " + capability + ", which this root does not have)"
+	}
+	return "unknown (needs root)"
 }
 
 // notRegular names the kind.

@@ -90,19 +90,19 @@ func (e *eviction) run(ctx context.Context) (*Result, error) {
 // write makes what is dirty clean.
 func (e *eviction) write(ctx context.Context) error {
 	if e.method == nobody {
-		e.result.Unknown["written_pages"] = reasonOwner
-		return e.SyncData()
+		e.result.Unknown["written_pages"] = e.unknown()
+		return e.Clean()
 	}
 	if e.method == mincore {
-		e.result.Unknown["written_pages"] = reasonLinux
-		return e.SyncData()
+		e.result.Unknown["written_pages"] = e.missing()
+		return e.Clean()
 	}
 	before, err := e.stat(e.where)
 	if err != nil || before.Dirty+before.Writeback == 0 {
 		e.result.WrittenPages = new(int64)
 		return errors.Join(err, ctx.Err())
 	}
-	if err := e.SyncData(); err != nil {
+	if err := e.Clean(); err != nil {
 		return fmt.Errorf("dirty pages cannot be written: %w", err)
 	}
 	after, err := e.stat(e.where)
@@ -249,14 +249,25 @@ func (e *eviction) explain(ctx context.Context) error {
 		return nil
 	}
 	switch {
+	case e.method == mincore && e.fileSystem() == "fuse":
+		e.stay(left, "of another file, to which this file system passes reads: evict that one")
 	case e.options.Range != (Extent{}):
 		e.stay(left, "in use, or of a folio that reaches beyond the range")
 	case os.Geteuid() != 0:
 		e.stay(left, "in use or locked; processes that this user may not look into may map them (try as root)")
 	default:
-		e.stay(left, "in use, locked, or mapped by a process that hides it; try again")
+		e.stay(left, "in use, locked, or mapped by a process that cannot be seen; try again")
 	}
 	return nil
+}
+
+// fileSystem is its name, "" where it has none.
+func (h *handle) fileSystem() string {
+	s, err := h.FileSystem()
+	if err != nil {
+		return ""
+	}
+	return s.Name
 }
 
 func (e *eviction) whyMapped() string {

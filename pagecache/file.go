@@ -24,6 +24,7 @@ type handle struct {
 	path   string
 	size   int64 // when it was opened
 	method method
+	why    error // of no method, or of none better than mincore
 }
 
 // method is the system call that answers.
@@ -48,7 +49,7 @@ func openFile(op, path string) (*handle, error) {
 	}
 	if err == nil {
 		h.size = st.Size
-		h.method, err = ask(f, st.Size)
+		err = h.ask()
 	}
 	if err != nil {
 		return nil, &Error{Op: op, Path: path, Err: errors.Join(err, f.Close())}
@@ -57,20 +58,36 @@ func openFile(op, path string) (*handle, error) {
 }
 
 // ask finds the call that tells this user the truth about the file.
-func ask(f sys.File, size int64) (method, error) {
-	_, err := f.CacheStat(0, max(size, 1))
-	switch {
-	case err == nil:
-		return cachestat, nil
-	case errors.Is(err, errors.ErrUnsupported):
+func (h *handle) ask() error {
+	source := h.PageCacheSource()
+	h.why = source.Why
+	switch source.By {
+	case sys.ByCachestat:
+		h.method = cachestat
+	case sys.ByMincore:
+		h.method = mincore
+	case sys.NoSource:
 		if !sys.TellsPageCache {
-			return nobody, fmt.Errorf("what is in memory of a file: %w", err)
-		}
-		if f.ResidencyKnown() {
-			return mincore, nil
+			return source.Why
 		}
 	}
-	return nobody, nil
+	return nil
+}
+
+// unknown is why what is in memory of the file is not known, as the documents say it.
+func (h *handle) unknown() string {
+	if errors.Is(h.why, sys.ErrNeedsOwner) {
+		return needsOwner()
+	}
+	return "unknown (" + h.why.Error() + ")"
+}
+
+// missing is why mincore cannot tell what cachestat would.
+func (h *handle) missing() string {
+	if errors.Is(h.why, errors.ErrUnsupported) {
+		return reasonLinux
+	}
+	return "unknown (" + h.why.Error() + ")"
 }
 
 // fail makes the *Error of an operation on [off, off+n).

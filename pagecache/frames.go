@@ -46,7 +46,8 @@ const (
 // multiple of the largest folio, so that none is cut.
 const framesAtOnce = 16 << 10
 
-var errNeedsRoot = errors.New("unknown (needs root)")
+// errNeedsRoot is made anew, since what it says is for who asks.
+func errNeedsRoot() error { return errors.New(needsRoot("CAP_SYS_ADMIN")) }
 
 // lookAtFrames maps the cached pages, part by part, to learn which frames they
 // are in. The kernel must not take the look for a use, which would keep the pages
@@ -96,14 +97,14 @@ type tables struct {
 
 func (t *tables) open(proc string) (err error) {
 	if os.Geteuid() != 0 {
-		return errNeedsRoot
+		return errNeedsRoot()
 	}
 	if t.pagemap, err = os.Open("/proc/self/pagemap"); err != nil {
 		return err
 	}
 	if t.flags, err = os.Open(filepath.Join(proc, "kpageflags")); err != nil {
 		if errors.Is(err, fs.ErrPermission) {
-			return errNeedsRoot
+			return errNeedsRoot()
 		}
 		return fmt.Errorf("needs a kernel with CONFIG_PROC_PAGE_MONITOR: %w", err)
 	}
@@ -172,10 +173,13 @@ func (t *tables) addEntries(entries []byte) error {
 	for i := 0; i < len(entries); {
 		e := uint64At(entries, i)
 		frame := int64(e & entryFrame)
-		if e&entryPresent == 0 || frame == 0 {
+		if e&entryPresent == 0 {
 			t.page++
 			i += 8
 			continue
+		}
+		if frame == 0 { // hidden from who has not CAP_SYS_ADMIN
+			return errNeedsRoot()
 		}
 		n := 1
 		for next := i + 8*n; next < len(entries); next = i + 8*n {

@@ -71,7 +71,7 @@ func (h *Hold) Measure(ctx context.Context) (*Result, error) {
 	}
 	r.AfterPages, err = f.cachedIn([]span{s})
 	if f.method == nobody {
-		r.Unknown["cached_pages"] = reasonOwner
+		r.Unknown["cached_pages"] = f.unknown()
 	}
 	r.ShrunkBytes = max(h.extent.Offset+h.extent.Length-f.size, 0)
 	if err != nil {

@@ -12,7 +12,6 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
-	"syscall"
 	"testing"
 
 	"golang.org/x/sys/unix"
@@ -103,7 +102,7 @@ func TestAgreesWithVmtouchAndFincore(t *testing.T) {
 			t.Fatal(err)
 		}
 		defer h.Close()
-		h.method = mincore
+		h.method, h.why = mincore, errors.ErrUnsupported
 		mine := &File{Pages: f.Pages, Unknown: map[string]string{}}
 		if err := h.count(context.Background(), mine, &Query{Ranges: true}); err != nil || *mine.CachedPages != *f.CachedPages || len(mine.Ranges) != len(f.Ranges) {
 			t.Errorf("%d pages cached in %d ranges, %v", *mine.CachedPages, len(mine.Ranges), err)
@@ -273,7 +272,18 @@ func TestChildLooks(t *testing.T) {
 	if path == "" {
 		t.Skip("is started by TestOthersAreToldUnknown")
 	}
-	f, err := Look(context.Background(), path, Query{Ranges: true, Cells: 4})
+	if refused := os.Getenv("FILEMAP_REFUSED"); refused != "" {
+		refuse(t, refused)
+	}
+	query := Query{Ranges: true, Cells: 4}
+	if os.Getenv("FILEMAP_LOOK_AT_MAPPED") != "" {
+		p, err := ScanProcesses(context.Background(), os.Getenv("FILEMAP_PROC"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		query.Mapped, query.Proc = p, os.Getenv("FILEMAP_PROC")
+	}
+	f, err := Look(context.Background(), path, query)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -289,45 +299,9 @@ func TestOthersAreToldUnknown(t *testing.T) {
 	if os.Geteuid() != 0 {
 		t.Skip("needs root, to be another user")
 	}
-	path := onDisk(t, 64*sys.PageSize)
-	for dir := filepath.Dir(path); dir != "/"; dir = filepath.Dir(dir) {
-		st, err := os.Stat(dir)
-		if err == nil && st.Mode().Perm()&0o001 == 0 {
-			if err := os.Chmod(dir, st.Mode().Perm()|0o011); err != nil {
-				t.Fatal(err)
-			}
-		}
-	}
-	dir, err := os.MkdirTemp("", "filemap-looker-")
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer os.RemoveAll(dir)
-	self := filepath.Join(dir, "looker")
-	program, err := os.ReadFile("/proc/self/exe")
-	if err == nil {
-		err = os.Chmod(dir, 0o755)
-	}
-	if err == nil {
-		err = os.WriteFile(self, program, 0o755)
-	}
-	if err != nil {
-		t.Fatal(err)
-	}
-	cmd := exec.Command(self, "-test.run=^TestChildLooks$")
-	cmd.Dir = "/"
-	cmd.Env = append(os.Environ(), "FILEMAP_LOOK_AT="+path)
-	cmd.SysProcAttr = &syscall.SysProcAttr{Credential: &syscall.Credential{Uid: 65534, Gid: 65534}}
-	out, err := cmd.CombinedOutput()
-	_, text, found := strings.Cut(string(out), "LOOK")
-	if err != nil || !found {
-		t.Fatalf("%v\n%s", err, out)
-	}
-	var f File
-	if err := json.NewDecoder(strings.NewReader(text)).Decode(&f); err != nil {
-		t.Fatal(err)
-	}
-	if f.CachedPages != nil || f.DirtyPages != nil || f.Ranges != nil || f.Unknown["cached_pages"] != reasonOwner {
+	path := readable(t, onDisk(t, 64*sys.PageSize))
+	f := lookAs(t, nobodyUser, path)
+	if f.CachedPages != nil || f.DirtyPages != nil || f.Ranges != nil || f.Unknown["cached_pages"] != ErrUnknown.Error() {
 		t.Errorf("another user is told %+v", f)
 	}
 }

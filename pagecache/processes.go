@@ -31,7 +31,8 @@ type Mapping struct {
 // Processes is who maps which file, as /proc tells this user. Several goroutines can
 // use it. The zero Processes knows of nobody.
 type Processes struct {
-	Hidden int // processes whose mappings this user may not see
+	Hidden int    // processes whose mappings this user may not see
+	Unseen string // why there may be others, which /proc does not list; "" where it lists all
 	proc   string
 	maps   map[sys.DeviceInode][]Mapping
 
@@ -51,6 +52,7 @@ func ScanProcesses(ctx context.Context, proc string) (*Processes, error) {
 		return nil, &Error{Op: "scan", Path: proc, Err: err}
 	}
 	p := &Processes{proc: proc, maps: map[sys.DeviceInode][]Mapping{}}
+	p.Unseen = unseen(proc, entries)
 	for _, e := range entries {
 		if err := ctx.Err(); err != nil {
 			return nil, &Error{Op: "scan", Path: proc, Err: err}
@@ -60,6 +62,33 @@ func ScanProcesses(ctx context.Context, proc string) (*Processes, error) {
 		}
 	}
 	return p, nil
+}
+
+// initialNamespace is what the kernel calls the namespace of all processes
+// (PID_NS_INIT_INO of include/uapi/linux/nsfs.h).
+const initialNamespace = "pid:[4026531836]"
+
+// unseen says why /proc does not list all processes. Each namespace has a process 1,
+// which only who may trace it is shown where /proc is mounted with hidepid=2 or 4.
+func unseen(proc string, entries []fs.DirEntry) string {
+	if !slices.ContainsFunc(entries, func(e fs.DirEntry) bool { return e.Name() == "1" }) {
+		return "processes of other users cannot be seen (/proc is mounted with hidepid)"
+	}
+	if namespace, err := os.Readlink(filepath.Join(proc, "self/ns/pid")); err == nil && namespace != initialNamespace {
+		return "processes outside of this container (PID namespace) cannot be seen"
+	}
+	return ""
+}
+
+// why says why the processes that are known may not be all, "" where they are.
+func (p *Processes) why(hidden int) string {
+	switch {
+	case hidden > 0:
+		return fmt.Sprintf("%s: this user may not look into %d of the processes", needsRoot("CAP_SYS_PTRACE"), hidden)
+	case p.Unseen != "":
+		return "unknown: " + p.Unseen
+	}
+	return ""
 }
 
 // scan reads one process's mappings. One that has ended meanwhile maps nothing.

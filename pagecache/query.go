@@ -58,7 +58,6 @@ type Query struct {
 }
 
 const (
-	reasonOwner  = "unknown (needs owner or root)"
 	reasonLinux  = "needs cachestat (Linux 6.5)"
 	reasonUnused = "was not asked for"
 )
@@ -94,12 +93,12 @@ func Look(ctx context.Context, path string, q Query) (*File, error) {
 func (h *handle) count(ctx context.Context, f *File, q *Query) error {
 	switch h.method {
 	case nobody:
-		f.unknown(reasonOwner, "cached_pages", "dirty_pages", "writeback_pages", "evicted_pages", "recently_evicted_pages", "ranges")
+		f.unknown(h.unknown(), "cached_pages", "dirty_pages", "writeback_pages", "evicted_pages", "recently_evicted_pages", "ranges")
 		f.Ranges = nil
 		f.Cells = emptyCells(f.Pages, q.Cells)
 		return nil
 	case mincore:
-		f.unknown(reasonLinux, "dirty_pages", "writeback_pages", "evicted_pages", "recently_evicted_pages")
+		f.unknown(h.missing(), "dirty_pages", "writeback_pages", "evicted_pages", "recently_evicted_pages")
 		return h.countRuns(ctx, f, q)
 	}
 	if q.Ranges {

@@ -37,7 +37,7 @@ func WatchReaders(ctx context.Context, path string, d time.Duration) (*Seen, err
 	}
 	defer h.Close()
 	if os.Geteuid() != 0 {
-		return nil, h.fail("watch", 0, 0, errNeedsRoot)
+		return nil, h.fail("watch", 0, 0, errNeedsRoot())
 	}
 	seen, err := h.watch(ctx, d)
 	if err != nil {

@@ -11,6 +11,8 @@ import (
 	"path/filepath"
 	"strconv"
 	"strings"
+
+	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // ProcessView is what one process maps of a file.
@@ -80,6 +82,10 @@ func (h *handle) viewOf(ctx context.Context, proc string, pid int) (*ProcessView
 func (v *ProcessView) refused(err error) (*ProcessView, error) {
 	if errors.Is(err, fs.ErrPermission) {
 		v.Hidden = "unknown (needs the process's user or root)"
+		return v, nil
+	}
+	if errors.Is(err, fs.ErrNotExist) && sys.Alive(v.PID) {
+		v.Hidden = "unknown (the process cannot be seen by this user: /proc is mounted with hidepid)"
 		return v, nil
 	}
 	if errors.Is(err, fs.ErrNotExist) {

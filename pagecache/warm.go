@@ -330,7 +330,7 @@ func (h *handle) finish(r *Result, asked []span, began time.Time) error {
 	r.ShrunkBytes = max(h.size-st.Size, 0)
 	r.AfterPages, err = h.cachedIn(asked)
 	if h.method == nobody {
-		r.Unknown["cached_pages_before"], r.Unknown["cached_pages"] = reasonOwner, reasonOwner
+		r.Unknown["cached_pages_before"], r.Unknown["cached_pages"] = h.unknown(), h.unknown()
 	}
 	r.DurationNs = int64(time.Since(began))
 	return err

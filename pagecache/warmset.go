@@ -78,7 +78,7 @@ func (s *WarmSetWriter) Add(ctx context.Context, path string) (warmPages int64, 
 	}
 	defer h.Close()
 	if h.method == nobody {
-		return 0, h.fail("save", 0, 0, ErrUnknown)
+		return 0, h.fail("save", 0, 0, &reworded{h.unknown(), ErrUnknown})
 	}
 	absolute, err := filepath.Abs(path)
 	if err != nil {

@@ -29,7 +29,8 @@ type Who struct {
 	Holders         []Holder          `json:"holders"`
 	Charged         []Charge          `json:"charged"` // the cgroups that pay for the pages in memory
 	HiddenProcesses int               `json:"hidden_processes"`
-	LostEvents      int64             `json:"lost_events"` // of watching
+	UnseenProcesses string            `json:"unseen_processes,omitempty"` // why there may be more that cannot be seen
+	LostEvents      int64             `json:"lost_events"`                // of watching
 	Unknown         map[string]string `json:"unknown,omitempty"`
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"io"
+	"os"
 	"strings"
 	"unicode"
 	"unicode/utf8"
@@ -194,12 +195,20 @@ func (s *sheet) counts(f *pagecache.File) {
 		case c.count != nil:
 			s.field(c.name, "%s of %s pages · %s · %s", s.paint(c.ink, grouped(*c.count)), grouped(f.Pages),
 				bytesText(*c.count*f.PageBytes), share(*c.count, f.Pages))
-		case c.field == "mapped_pages" && f.MappedPagesAtLeast > 0:
-			s.field(c.name, "at least %s pages; %s", grouped(f.MappedPagesAtLeast), reason)
+		case c.field == "mapped_pages" && reason != "" && reason != "was not asked for":
+			s.field(c.name, "%s", s.paint(inkGone, fmt.Sprintf("at least %s; %s", grouped(f.MappedPagesAtLeast), asUnknown(reason))))
 		case reason != "" && reason != "was not asked for":
 			s.field(c.name, "%s", s.paint(inkGone, asUnknown(reason)))
 		}
 	}
+}
+
+// rightToLook is what looking into other users' processes takes, for this user.
+func rightToLook() string {
+	if os.Geteuid() == 0 {
+		return "CAP_SYS_PTRACE"
+	}
+	return "root"
 }
 
 func asUnknown(reason string) string {
@@ -354,7 +363,10 @@ func (s *sheet) who(f *pagecache.File) {
 		s.line("  nobody that can be seen maps it or has it open")
 	}
 	if w.HiddenProcesses > 0 {
-		s.line("  %s", s.paint(inkGone, fmt.Sprintf("unknown (needs root): %d of the processes may not be looked into", w.HiddenProcesses)))
+		s.line("  %s", s.paint(inkGone, fmt.Sprintf("unknown (needs %s): %d of the processes may not be looked into", rightToLook(), w.HiddenProcesses)))
+	}
+	if w.UnseenProcesses != "" {
+		s.line("  %s", s.paint(inkGone, "unknown: "+w.UnseenProcesses))
 	}
 	if w.LostEvents > 0 {
 		s.line("  %s", s.paint(inkGone, fmt.Sprintf("%s events were lost: others may have read it as well", grouped(w.LostEvents))))

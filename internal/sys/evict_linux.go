@@ -1,6 +1,10 @@
 package sys
 
-import "golang.org/x/sys/unix"
+import (
+	"errors"
+
+	"golang.org/x/sys/unix"
+)
 
 // Evict asks the kernel to drop the file's clean pages from memory
 // (posix_fadvise(2) with POSIX_FADV_DONTNEED). It keeps pages that are dirty,
@@ -22,4 +26,14 @@ func (f File) StartReading(off, n int64) error {
 // read it back (fdatasync(2)).
 func (f File) SyncData() error {
 	return retry(func() error { return unix.Fdatasync(f.fd()) })
+}
+
+// Clean writes the file's dirty pages, so that they can be evicted. A file system
+// that cannot be written has none, and may not know the call (EINVAL, EROFS).
+func (f File) Clean() error {
+	err := f.SyncData()
+	if errors.Is(err, unix.EINVAL) || errors.Is(err, unix.EROFS) {
+		return nil
+	}
+	return err
 }

@@ -11,3 +11,6 @@ func (f File) StartReading(int64, int64) error { return unsupported("reading ahe
 // SyncData is Sync: there is no call for the data alone that all of these
 // systems have.
 func (f File) SyncData() error { return f.Sync() }
+
+// Clean writes the file's dirty pages.
+func (f File) Clean() error { return f.Sync() }

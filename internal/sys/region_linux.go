@@ -63,29 +63,14 @@ func (r Region) Resident(off int, status []PageStatus) error {
 	return nil
 }
 
-// ResidencyKnown tells whether the kernel tells this process the truth about
-// which pages of f are in memory. Since Linux 5.2 mincore(2) reports every page
-// resident to anyone who neither owns the file nor may write it, and
-// cachestat(2), since 6.5, refuses the same callers with EPERM.
+// ResidencyKnown tells whether [Region.Resident] tells this process the truth about
+// f. Since Linux 5.2 mincore(2) reports every page resident to anyone who neither
+// owns the file nor may write it, gVisor does to everybody, and on hugetlbfs it
+// looks no further than this process's page table.
 func (f File) ResidencyKnown() bool {
-	var stat unix.Cachestat_t
-	err := unix.Cachestat(uint(f.fd()), &unix.CachestatRange{Off: 0, Len: 1}, &stat, 0)
-	if err == nil || errors.Is(err, unix.EPERM) {
-		return err == nil
-	}
-	return f.owned() || f.Writable()
-}
-
-func (f File) owned() bool {
-	var st unix.Stat_t
-	if unix.Fstat(f.fd(), &st) != nil {
-		return false
-	}
-	uid, err := unix.SetfsuidRetUid(-1) // changes nothing: tells whom the kernel takes this thread for
-	if err != nil {
-		uid = unix.Geteuid()
-	}
-	return int(st.Uid) == uid || uid == 0
+	var fs unix.Statfs_t
+	err := retry(func() error { return unix.Fstatfs(f.fd(), &fs) })
+	return err == nil && uint32(fs.Type) != unix.HUGETLBFS_MAGIC && f.mincoreTells() == nil
 }
 
 // ProbeTells tells whether [Region.Probe] of a store knows a page that cannot be
