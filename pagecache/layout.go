@@ -1,6 +1,9 @@
 package pagecache
 
-import "context"
+import (
+	"context"
+	"errors"
+)
 
 // Layout is how a file lies in memory. Its pages are in folios of one or more:
 // how large these are decides how many faults a mapping of the file takes, and how
@@ -34,7 +37,7 @@ func LayoutOf(ctx context.Context, path string) (*Layout, error) {
 		l.Cached = append(l.Cached, s.clip(h.size))
 	}
 	if !l.Known {
-		l.FoliosUnknown = errNeedsRoot
+		l.FoliosUnknown = errors.New(h.unknown())
 		return l, nil
 	}
 	_, l.FoliosUnknown = h.lookAtFrames(ctx, defaultProc, cached, func(folio span) {
