@@ -14,7 +14,8 @@ var errLockLimit = errors.New("more than this process may lock: raise the limit,
 // Unlock or Close; n may be [ToEnd]. Locks do not add up: one Unlock undoes any
 // number.
 //
-// mlock(2), bounded by RLIMIT_MEMLOCK; VirtualLock on Windows, which holds them
+// mlock(2), mlock2(2) with MLOCK_ONFAULT for a Private or Staged Map (mlock(2) makes
+// copies of all its pages), bounded by RLIMIT_MEMLOCK; VirtualLock on Windows, which holds them
 // in the working set and is bounded by its minimum size. Unsupported without
 // mappings.
 func (m *Map) Lock(off, n int64) error {
@@ -25,7 +26,11 @@ func (m *Map) Lock(off, n int64) error {
 		if err != nil && !errors.Is(err, errors.ErrUnsupported) && !sys.UnknownAdvice(err) {
 			return err
 		}
-		err = m.region.Lock(begin, length)
+		if err == nil && m.private() && m.file.Valid() {
+			err = m.region.LockLazily(begin, length) // a plain lock makes copies of all pages
+		} else {
+			err = m.region.Lock(begin, length)
+		}
 		if sys.IsLockLimit(err) {
 			err = fmt.Errorf("%w (%w)", err, errLockLimit)
 		}

@@ -149,8 +149,42 @@ const DropsPrivate = true
 
 // DropPrivate drops what private regions have of their own of the ranges: loads
 // see the file again. It is the call of [Decommit]: each of its own would interrupt
-// all processors that run a thread of this process.
-func DropPrivate(ranges []Range) error { return Decommit(ranges) }
+// all processors that run a thread of this process. Where the ranges are locked the
+// file's pages are loaded in their place.
+func DropPrivate(ranges []Range) error {
+	locked, err := decommit(ranges)
+	if err != nil || !locked {
+		return err
+	}
+	for _, r := range ranges {
+		_ = r.Region.Advise(PopulateRead, r.Off, r.N) // what cannot be loaded faults, as any page
+	}
+	return nil
+}
+
+// mlockOnFault is MLOCK_ONFAULT of linux/mman.h, Linux 4.4.
+const mlockOnFault = 1
+
+// LockLazily keeps the pages of the range in memory that are there, and others from
+// when they are first used (mlock2(2) with MLOCK_ONFAULT; elsewhere it is Lock). Lock
+// itself loads the pages of a private region as a store would: all become copies.
+func (r Region) LockLazily(off, n int) error {
+	b := r.slice(off, n)
+	_, _, errno := unix.Syscall(unix.SYS_MLOCK2, uintptr(unsafe.Pointer(&b[0])), uintptr(len(b)), mlockOnFault)
+	if errno != 0 {
+		return errno
+	}
+	return nil
+}
+
+// uncopy makes the pages of a private region that was just mapped the file's: after
+// mlockall(2) with MCL_FUTURE the kernel has locked it, and made copies of all.
+func (r Region) uncopy() {
+	if !errors.Is(r.Advise(DontNeed, 0, PageSize), unix.EINVAL) || r.LockLazily(0, r.Len()) != nil {
+		return
+	}
+	_ = DropPrivate([]Range{{r, 0, r.Len()}})
+}
 
 // addSpan appends a page to spans that are in order.
 func addSpan(spans []Span, off, n int) []Span {

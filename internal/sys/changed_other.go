@@ -17,3 +17,6 @@ const DropsPrivate = false
 func DropPrivate([]Range) error {
 	return unsupported("dropping a private mapping's own pages")
 }
+
+// LockLazily is [Region.Lock]: only Linux tells the two apart.
+func (r Region) LockLazily(off, n int) error { return r.Lock(off, n) }

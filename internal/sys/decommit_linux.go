@@ -12,22 +12,60 @@ import (
 // Decommit gives the memory of ranges of anonymous regions back and keeps their
 // addresses, readable and writable; zeros stand there afterwards. Many ranges
 // cost one system call, process_madvise(2) on this process with MADV_DONTNEED,
-// where the kernel allows that (Linux 6.13), else an madvise(2) each.
+// where the kernel allows that (Linux 6.13), else an madvise(2) each. Memory that
+// is locked (mlock(2), mlockall(2)) is given back too, and stays locked when it is
+// used again.
 func Decommit(ranges []Range) error {
+	_, err := decommit(ranges)
+	return err
+}
+
+// decommit tells whether any of it was locked.
+func decommit(ranges []Range) (locked bool, err error) {
+	refused := false
 	for len(ranges) > 1 && !noProcessMadvise.Load() {
 		part := ranges[:min(len(ranges), decommitBatch)]
 		done, err := decommitMany(part)
 		if err != nil || done == 0 {
+			refused = errors.Is(err, unix.EINVAL)
 			break
 		}
 		ranges = ranges[done:]
 	}
 	for _, r := range ranges {
-		if err := r.Region.Advise(DontNeed, r.Off, r.N); err != nil {
-			return err
+		err := r.Region.Advise(DontNeed, r.Off, r.N)
+		if errors.Is(err, unix.EINVAL) { // the answer for locked memory
+			locked = true
+			err = r.Region.dropLocked(r.Off, r.N)
+		}
+		if err != nil {
+			return locked, err
 		}
 	}
-	return nil
+	if refused && !locked {
+		noProcessMadvise.Store(true)
+	}
+	return locked, nil
+}
+
+// madvDontNeedLocked is MADV_DONTNEED_LOCKED of asm-generic/mman-common.h, Linux 5.18.
+const madvDontNeedLocked = 24
+
+// dropLocked is MADV_DONTNEED of locked memory, which stays locked.
+func (r Region) dropLocked(off, n int) error {
+	err := retry(func() error { return unix.Madvise(r.slice(off, n), madvDontNeedLocked) })
+	if !errors.Is(err, unix.EINVAL) {
+		return err
+	}
+	return r.relockDropped(off, n)
+}
+
+// relockDropped is dropLocked for kernels that do not know it.
+func (r Region) relockDropped(off, n int) error {
+	if err := r.Unlock(off, n); err != nil {
+		return err
+	}
+	return errors.Join(r.Advise(DontNeed, off, n), r.LockLazily(off, n))
 }
 
 // decommitBatch is how many ranges one call takes: the kernel allows 1024.
@@ -56,7 +94,10 @@ func decommitMany(ranges []Range) (int, error) {
 		}
 	}
 	if err != nil {
-		if !errors.Is(err, unix.EAGAIN) && !errors.Is(err, unix.EINTR) && !errors.Is(err, unix.ENOMEM) {
+		switch {
+		case errors.Is(err, unix.EAGAIN), errors.Is(err, unix.EINTR), errors.Is(err, unix.ENOMEM):
+		case errors.Is(err, unix.EINVAL): // it does not know the call, or the memory is locked
+		default:
 			noProcessMadvise.Store(true)
 		}
 		return 0, err

@@ -46,7 +46,11 @@ func MapFile(f File, offset int64, size int, prot Prot, sharing Sharing) (Region
 	if err != nil {
 		return Region{}, err
 	}
-	return Region{base, length}, nil
+	r := Region{base, length}
+	if sharing != Shared {
+		r.uncopy()
+	}
+	return r, nil
 }
 
 // MapAnonymous maps size bytes of zeroed memory that belong to no file. Unless
