@@ -84,8 +84,8 @@ func (m *Map) WriteAt(p []byte, off int64) (int, error) {
 	if err := m.beginStore("write", off, fits, false); err != nil {
 		return 0, err
 	}
+	defer m.endStore(false) // also when p is another Map's and faults
 	n, err := m.write("write", p[:fits], off)
-	m.endStore(false)
 	if err == nil && n < len(p) {
 		err = m.boundsError("write", off, want)
 	}

@@ -218,33 +218,43 @@ func (m *Map) learn(off, n int64) {
 // kernel is asked to begin, and the other goroutines have their turn, to ask as
 // well, before this one waits for its page: the disk then has many to work on.
 func (m *Map) readUnknown(p []byte, off int64) (done bool, err error) {
-	if _, err := m.enter("read", off, int64(len(p))); err != nil {
+	n, waited, err := m.readFromFile(p, off)
+	if err != nil {
 		return false, err
 	}
-	n, err := 0, sys.ErrCannotTell
-	if m.inFile(off, int64(len(p))) {
-		n, err = m.file.ReadNoWait(p, m.offset+off)
-	}
-	if errors.Is(err, sys.ErrWouldWait) {
-		m.known.wasCold()
-		if !m.known.follows(off, int64(len(p))) && m.file.StartReading(m.offset+off, int64(len(p))) == nil {
-			runtime.Gosched()
-		}
-		n, err = m.file.ReadAt(p, m.offset+off)
-		if n == len(p) && err == nil {
-			m.leave()
-			return true, nil
-		}
-		n = 0 // load finds out which page it is, and why
-	}
-	m.leave()
-	if n == len(p) && err == nil && m.firstRead(off, int64(n)) {
+	if n == len(p) && (waited || m.firstRead(off, int64(n))) {
 		return true, nil
 	}
 	if err := m.load(sys.PopulateRead, off, int64(len(p))); err != nil {
 		return false, err
 	}
-	return n == len(p) && err == nil, nil
+	return n == len(p), nil
+}
+
+// readFromFile fills p from off through the descriptor, if the file has these bytes
+// as the mapping does, and tells whether it had to wait for the disk. What cannot be
+// read is no error here: load finds out which page it is, and why.
+func (m *Map) readFromFile(p []byte, off int64) (n int, waited bool, err error) {
+	if _, err := m.enter("read", off, int64(len(p))); err != nil {
+		return 0, false, err
+	}
+	defer m.leave()
+	if !m.inFile(off, int64(len(p))) {
+		return 0, false, nil
+	}
+	n, err = m.file.ReadNoWait(p, m.offset+off)
+	if errors.Is(err, sys.ErrWouldWait) {
+		m.known.wasCold()
+		if !m.known.follows(off, int64(len(p))) && m.file.StartReading(m.offset+off, int64(len(p))) == nil {
+			runtime.Gosched()
+		}
+		waited = true
+		n, err = m.file.ReadAt(p, m.offset+off)
+	}
+	if err != nil {
+		return 0, false, nil
+	}
+	return n, waited, nil
 }
 
 // loaded returns how many of the n bytes at off, which load was to bring into

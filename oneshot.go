@@ -39,7 +39,7 @@ func Whole(path string, f func(b []byte) error) error {
 		if err != nil {
 			return err
 		}
-		return errors.Join(m.View(0, ToEnd, f), m.Close())
+		return wholeMapped(m, f)
 	}
 	b := make([]byte, st.Size)
 	n, err := file.ReadAt(b, 0)
@@ -48,6 +48,12 @@ func Whole(path string, f func(b []byte) error) error {
 		return &Error{Op: "read", Path: path, Offset: int64(n), Length: 1, Err: fmt.Errorf("%w: %w", ErrIO, err)}
 	}
 	return f(b[:n])
+}
+
+// wholeMapped closes m, however f ends.
+func wholeMapped(m *Map, f func(b []byte) error) (err error) {
+	defer func() { err = errors.Join(err, m.Close()) }()
+	return m.View(0, ToEnd, f)
 }
 
 // wholeStream reads what has no size until it ends.

@@ -68,24 +68,32 @@ func (m *Map) populateMapped(how sys.Advice, off, n int64) error {
 // populateByReading fills the page cache by pread, then installs the pages by
 // touching them, which should find them there.
 func (m *Map) populateByReading(off, n int64) error {
-	if _, err := m.enter("populate", off, n); err != nil {
+	if err := m.readToCache(off, n); err != nil {
 		return err
 	}
-	if m.file.Valid() {
-		scratch := make([]byte, min(n, 256<<10))
-		for done := int64(0); done < n; done += int64(len(scratch)) {
-			part := scratch[:min(n-done, int64(len(scratch)))]
-			// What fails here fails below, with the page that it is about.
-			_, _ = m.file.ReadAt(part, m.offset+off+done)
-		}
-	}
-	m.leave()
 	page := int64(sys.PageSize)
 	for at := off; at < off+n; at += page - (m.offset+at)%page {
 		var b [1]byte // not Load, which would populate the page first
 		if err := m.copyGuarded("populate", b[:], m.data[at:]); err != nil {
 			return err
 		}
+	}
+	return nil
+}
+
+// readToCache reads [off, off+n) through the descriptor, where there is one. What
+// fails there fails later, with the page that it is about.
+func (m *Map) readToCache(off, n int64) error {
+	if _, err := m.enter("populate", off, n); err != nil {
+		return err
+	}
+	defer m.leave()
+	if !m.file.Valid() {
+		return nil
+	}
+	scratch := make([]byte, min(n, 256<<10))
+	for done := int64(0); done < n; done += int64(len(scratch)) {
+		_, _ = m.file.ReadAt(scratch[:min(n-done, int64(len(scratch)))], m.offset+off+done)
 	}
 	return nil
 }

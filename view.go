@@ -176,13 +176,11 @@ func Store[T Number](m *Map, off int64, v T) error {
 	if err := m.beginStore("store", off, n, false); err != nil {
 		return err
 	}
+	defer m.endStore(false)
 	if m.backing != Read && m.resident(off, n) {
-		err := m.copyGuarded("store", m.data[off:], b)
-		m.endStore(false)
-		return err
+		return m.copyGuarded("store", m.data[off:], b)
 	}
 	_, err := m.write("store", bytes.Clone(b), off) // a clone, so that v stays off the heap above
-	m.endStore(false)
 	return err
 }
 
