@@ -178,8 +178,9 @@ func (c *config) closeJournal() {
 // puts them there. [Map.Close] makes the file whole without its journal.
 //
 // When it returns an error nothing was committed, and what was stored is still in
-// memory, to be committed later ([ErrNoSpace], [ErrDirtyLimit], [ErrJournalGone],
-// [ErrTruncated]), but for two cases. With [ErrPending] all of it is committed
+// memory, to be committed later ([ErrNoSpace], [ErrDirtyLimit], [ErrJournalGone];
+// with [ErrTruncated] as far as the file has not been cut: if it was cut before the
+// last page stored to, Commit fails until [Map.Discard]), but for two cases. With [ErrPending] all of it is committed
 // and not yet in the file. When a sync failed nobody can tell, as with [Map.Sync]:
 // every later Commit returns that error, and opening again finds out.
 //
@@ -228,9 +229,9 @@ const extentBytes = 1 << 30
 
 // journalSpans is where the mapped bytes of spans belong in the file.
 func (m *Map) journalSpans(spans []sys.Span) []journal.Span {
-	parts := make([]journal.Span, 0, len(spans))
+	parts, size := make([]journal.Span, 0, len(spans)), m.size.Load()
 	for _, span := range spans {
-		at, b := m.clip(span)
+		at, b := m.clip(span, size)
 		for n := int64(len(b)); n > 0; {
 			part := min(n, extentBytes)
 			parts = append(parts, journal.Span{Offset: m.offset + at, Length: part})

@@ -122,12 +122,13 @@ func (c *Cursor) Next(n int64) ([]byte, error) {
 	if n < 0 {
 		return nil, c.m.boundsError("slice", c.off, n)
 	}
-	left := max(c.m.Len()-c.off, 0)
+	size := c.m.Len()
+	left := max(size-c.off, 0)
 	short := n > left
 	if short {
 		n = left
 	}
-	b, err := c.m.Slice(min(c.off, c.m.Len()), n)
+	b, err := c.m.Slice(min(c.off, size), n)
 	if err != nil {
 		return nil, err
 	}
@@ -178,8 +179,12 @@ func writeAll(w io.Writer, p []byte) (int, error) {
 // writeToFile lets write(2) read the pages: a bad one is EFAULT there, no signal.
 func (c *Cursor) writeToFile(f *os.File) (int64, error) {
 	var done int64
-	for c.off < c.m.Len() {
-		b, err := c.m.Slice(c.off, min(1<<20, c.m.Len()-c.off))
+	for {
+		left := c.m.Len() - c.off
+		if left <= 0 {
+			break
+		}
+		b, err := c.m.Slice(c.off, min(1<<20, left))
 		if err != nil {
 			return done, err
 		}

@@ -78,6 +78,10 @@ func (m *Map) changedLocked(off, n int64) ([]sys.Span, error) {
 	if err != nil { // it worked before: out of descriptors, say
 		return m.compareLocked(begin, length)
 	}
+	if m.stage != nil && !m.stage.bare.Load() {
+		// mlockall(2) makes copies of pages that nobody has stored to.
+		spans = m.stage.onlyTouched(spans)
+	}
 	return spans, nil
 }
 
@@ -103,10 +107,11 @@ func (m *Map) compareLocked(begin, length int) ([]sys.Span, error) {
 		return nil, fmt.Errorf("%w: %w", ErrDirtyUnknown, ErrNoFile)
 	}
 	var spans []sys.Span
+	size := m.size.Load()
 	scratch := make([]byte, min(length, compareBytes))
 	for done := 0; done < length; done += len(scratch) {
 		span := sys.Span{Off: begin + done, Len: min(len(scratch), length-done)}
-		at, mine := m.clip(span)
+		at, mine := m.clip(span, size)
 		theirs := scratch[:len(mine)]
 		if _, err := m.file.ReadAt(theirs, m.offset+at); err != nil {
 			if errors.Is(err, io.EOF) {

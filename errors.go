@@ -107,7 +107,9 @@ var (
 	ErrOption = errors.New("option does not apply")
 
 	// ErrTruncated: the access is beyond the present end of the file, which has
-	// become shorter since it was mapped. A retry helps only when it grows again.
+	// become shorter since it was mapped. A retry helps only when it grows again. From
+	// Sync or Commit of a [Staged] or [Atomic] Map: the file is or was shorter, and
+	// stores beyond its end are gone; [Map.Discard] the rest.
 	ErrTruncated = errors.New("the file has become shorter than its mapping")
 
 	// ErrReplaced: the mapping shows another file than its descriptor and path do by

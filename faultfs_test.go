@@ -373,6 +373,7 @@ func TestSyncError(t *testing.T) {
 			if below, err := os.ReadFile(d.Backing("data")); err != nil || string(below[2*page:][:4]) != "kept" {
 				t.Errorf("below there is %q, %v", below[2*page:][:4], err)
 			}
+			wantError(t, m.Close(), c.want) // said again: nobody may have looked at Sync's
 		})
 	}
 }
@@ -431,6 +432,7 @@ func TestDirectoryEntryError(t *testing.T) {
 	}
 	wantError(t, m.Sync(), syscall.EIO)
 	wantError(t, m.Sync(), syscall.EIO)
+	wantError(t, m.Close(), syscall.EIO)
 }
 
 // TestNoMappingsAndShortReads: a file system without mappings, which answers with

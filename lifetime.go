@@ -1,6 +1,9 @@
 package filemap
 
-import "errors"
+import (
+	"errors"
+	"fmt"
+)
 
 // Close unmaps. Calls that are under way end, by themselves or with
 // [ErrClosed]; later ones return it, a second Close too. It waits for system
@@ -15,8 +18,9 @@ import "errors"
 //
 // Of a [Staged] or [Atomic] Map it throws away what was not synced or committed.
 //
-// Close does not make stores durable: that is [Map.Sync]. Its error is that of
-// close(2) or munmap(2); the Map is closed all the same.
+// Close does not make stores durable: that is [Map.Sync]. When a Sync has failed,
+// Close returns its error once more; its other errors are those of close(2) and
+// munmap(2). The Map is closed all the same.
 func (m *Map) Close() error {
 	m.mu.Lock()
 	defer m.mu.Unlock()
@@ -30,11 +34,14 @@ func (m *Map) Close() error {
 	if m.region.Len() > 0 {
 		err = errors.Join(err, retired.add(m))
 	}
-	if m.stage != nil && m.stage.journal != nil {
-		err = errors.Join(err, m.stage.journal.Close())
+	if m.stage != nil {
+		err = errors.Join(err, m.stage.close())
 	}
 	if m.file.Valid() {
 		err = errors.Join(err, m.endWhole(), m.file.Close())
+	}
+	if m.sync.failed != nil && (m.stage == nil || m.stage.journal == nil) { // a journal says so itself
+		err = errors.Join(err, fmt.Errorf("an earlier Sync failed: %w", m.sync.failed))
 	}
 	if err != nil {
 		return m.fail("close", 0, 0, err)

@@ -42,7 +42,8 @@ const (
 	// mapping and are gone after Close. The file is opened read-only. Whether
 	// another's change of a page that was not yet stored to is seen here is
 	// unspecified (mmap(2)). A stored page is anonymous memory: it goes to
-	// swap, never to the file. This is the default, and only mode, of Anonymous.
+	// swap, never to the file; when the file becomes shorter, the kernel drops
+	// those beyond its new end. This is the default, and only mode, of Anonymous.
 	//
 	// PROT_READ|PROT_WRITE, MAP_PRIVATE; PAGE_WRITECOPY on Windows. Without
 	// mappings the range is read into memory.
@@ -134,8 +135,10 @@ const (
 	// Map's first store to it is overwritten. Methods that store (WriteAt, Store,
 	// Update, PutRecord, Cursor) wait while a Sync runs. A store through a slice
 	// (Bytes, Slice, SliceOf, PointerTo) meanwhile faults, which ends the process
-	// unless under [Map.Guard]: arrange that there is none. A store is never lost.
-	// Close throws away what was not synced.
+	// unless under [Map.Guard]: arrange that there is none. Close throws away what was
+	// not synced. When somebody makes the file shorter, the kernel throws away the stores
+	// beyond its new end: Sync is an [ErrTruncated] then, and writes none, until
+	// [Map.Discard], even if the file is long again. Otherwise no store is lost.
 	//
 	// MAP_PRIVATE|MAP_NORESERVE, pwrite(2), fdatasync(2), MADV_DONTNEED on Linux.
 	// Elsewhere the changed pages are found by reading the file, and their copies

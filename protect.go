@@ -54,7 +54,7 @@ func (m *Map) Protect(mode Mode, off, n int64) error {
 func (m *Map) wholePages(op string, off, n int64) error {
 	page := int64(sys.PageSize)
 	begin, end := m.offset+off, m.offset+off+n
-	if (begin%page != 0 && off != 0) || (end%page != 0 && off+n != m.Len()) {
+	if (begin%page != 0 && off != 0) || (end%page != 0 && off+n < m.Len()) {
 		return m.fail(op, off, n, fmt.Errorf("%w: the range must be whole pages of %d bytes of the file", ErrAlignment, page))
 	}
 	return nil

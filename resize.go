@@ -19,7 +19,7 @@ import (
 //	                     by Append   beyond the file
 //
 // growth is what Resize, Refresh and Append keep of that. Lock order: Map.mu
-// (shared), growth.mu.
+// (shared), syncState.mu, growth.mu.
 type growth struct {
 	mu       sync.Mutex
 	end      int64 // of the file, as far as this Map made it or saw it
@@ -198,6 +198,10 @@ func (m *Map) Refresh() (int64, error) {
 	if !m.file.Valid() {
 		return m.Len(), m.fail("refresh", 0, 0, ErrNoFile)
 	}
+	if m.stage != nil { // a Sync has one size from its beginning to its end
+		m.sync.mu.Lock()
+		defer m.sync.mu.Unlock()
+	}
 	m.grow.mu.Lock()
 	defer m.grow.mu.Unlock()
 	if err := m.replaced(); err != nil {
@@ -217,6 +221,9 @@ func (m *Map) Refresh() (int64, error) {
 	}
 	m.grow.end, m.grow.ahead, m.grow.prepared = st.Size, false, 0
 	m.size.Store(n)
+	if m.stage != nil && m.stage.bare.Load() {
+		m.watchAllLocked()
+	}
 	if has > n && !m.fixed {
 		return n, m.fail("refresh", 0, has, fmt.Errorf("%w: %d bytes are reserved", ErrReserved, m.capacity))
 	}

@@ -31,8 +31,10 @@ type stage struct {
 	gate   gate
 	finder sys.Finder
 	bare   atomic.Bool  // a slice that can be stored through was handed out
+	frozen bool         // pages have stayed read-only; on syncState.mu
 	limit  atomic.Int64 // bytes; of whole pages
 	read   known        // pages that ReadAt has read from the file since they were let go
+	canary canary
 
 	target   *target          // the file; the journal's, where there is one
 	journal  *journal.Journal // of an Atomic Map
@@ -57,6 +59,7 @@ func newStage(c *config, f sys.File) *stage {
 	if c.dirtyLimit > 0 {
 		s.limit.Store(c.dirtyLimit)
 	}
+	s.canary.page.Store(-1)
 	return s
 }
 
@@ -101,11 +104,17 @@ func (m *Map) enterStage(op string, off, n int64, update bool) error {
 		return nil
 	}
 	first, last := m.pageOf(off), m.pageOf(off+n-1)
-	if !s.touch(first, last, m.region.Len()/sys.PageSize) {
-		s.gate.leave(update)
-		return m.fail(op, off, n, fmt.Errorf("%w: %d bytes", ErrDirtyLimit, s.limit.Load()))
+	count, ok := s.touch(first, last, m.region.Len()/sys.PageSize)
+	err := error(nil)
+	if !ok {
+		err = m.fail(op, off, n, fmt.Errorf("%w: %d bytes", ErrDirtyLimit, s.limit.Load()))
+	} else if int64(last) > s.canary.page.Load() {
+		err = m.watch(op, last, count)
 	}
-	return nil
+	if err != nil {
+		s.gate.leave(update)
+	}
+	return err
 }
 
 func (m *Map) endStore(update bool) {
@@ -118,8 +127,8 @@ func (m *Map) endStore(update bool) {
 func (m *Map) pageOf(off int64) int { return (m.begin + int(off)) / sys.PageSize }
 
 // touch counts the pages from first to last, unless that would be more than the
-// limit allows.
-func (s *stage) touch(first, last, pages int) bool {
+// limit allows. It returns how many are counted.
+func (s *stage) touch(first, last, pages int) (count int64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	if s.touched == nil {
@@ -130,16 +139,16 @@ func (s *stage) touch(first, last, pages int) bool {
 		fresh += int64(bits.OnesCount64(wordMask(at, last) &^ s.touched[at/64]))
 	}
 	if fresh == 0 {
-		return true
+		return s.count, true
 	}
 	if (s.count+fresh)*int64(sys.PageSize) > s.limit.Load() {
-		return false
+		return s.count, false
 	}
 	s.count += fresh
 	for at := first; at <= last; at = (at/64 + 1) * 64 {
 		s.touched[at/64] |= wordMask(at, last)
 	}
-	return true
+	return s.count, true
 }
 
 // untouched tells whether nobody can have stored to any page from first to last.
@@ -183,7 +192,26 @@ func (s *stage) fewTouched(pages int) ([]sys.Span, bool) {
 	return spans, true
 }
 
-// forget takes pages out of the count.
+// onlyTouched takes pages that no method was about to store to out of spans.
+func (s *stage) onlyTouched(spans []sys.Span) []sys.Span {
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	if s.touched == nil {
+		return nil
+	}
+	var only []sys.Span
+	for _, span := range spans {
+		for page := span.Off / sys.PageSize; page < (span.Off+span.Len)/sys.PageSize; page++ {
+			if s.touched[page/64]&(1<<(page%64)) != 0 {
+				only = joinSpan(only, sys.Span{Off: page * sys.PageSize, Len: sys.PageSize})
+			}
+		}
+	}
+	return only
+}
+
+// forget takes pages out of the count, which are not changed any more. The gate is
+// shut.
 func (s *stage) forget(spans []sys.Span) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
@@ -195,26 +223,41 @@ func (s *stage) forget(spans []sys.Span) {
 			s.touched[at/64] &^= mask
 		}
 	}
+	if s.count == 0 && !s.bare.Load() {
+		s.canary.dismiss()
+	}
 }
 
-// handOut notes that a slice of the Map left it.
+// handOut notes that a slice of the Map leaves it.
 func (m *Map) handOut() {
 	if m.stage != nil && !m.stage.bare.Load() {
-		m.stage.bare.Store(true)
+		m.firstSlice()
 	}
+}
+
+func (m *Map) firstSlice() {
+	m.mu.RLock()
+	defer m.mu.RUnlock()
+	if !m.closed.Load() {
+		m.watchAllLocked()
+	}
+	m.stage.bare.Store(true)
 }
 
 // syncStaged is SyncRange of a Staged Map.
 func (m *Map) syncStaged(op string, off, n int64) error {
 	m.stage.gate.close()
 	defer m.stage.gate.open()
-	n, err := m.enter(op, off, n)
-	if err != nil {
+	if _, err := m.enter(op, off, n); err != nil {
 		return err
 	}
 	defer m.leave()
 	m.sync.mu.Lock()
 	defer m.sync.mu.Unlock()
+	n, err := m.span(op, off, n) // the size is the same until the end: Refresh waits
+	if err != nil {
+		return err
+	}
 	if m.sync.failed != nil {
 		return m.fail(op, off, n, m.sync.failed)
 	}
@@ -235,6 +278,9 @@ func (m *Map) syncStaged(op string, off, n int64) error {
 // writeChanged hands what was stored to [off, off+n) to write, and lets the pages
 // go when that has made it durable. The gate is shut and m.mu and m.sync.mu are held.
 func (m *Map) writeChanged(off, n int64, write func([]sys.Span) error) error {
+	if err := m.stage.canary.check(); err != nil {
+		return err
+	}
 	spans, err := m.changedLocked(off, n)
 	if err != nil {
 		return err
@@ -246,13 +292,15 @@ func (m *Map) writeChanged(off, n int64, write func([]sys.Span) error) error {
 		return err
 	}
 	thaw, err := m.freeze(spans)
-	if err == nil {
-		if err = write(spans); err == nil {
-			err = m.drop(spans)
-		}
-		err = errors.Join(err, thaw())
+	if err != nil {
+		return err
 	}
-	return err
+	defer thaw()
+	if err := write(spans); err != nil {
+		return err
+	}
+	m.drop(spans)
+	return nil
 }
 
 // stillAsLong checks that the file has all of the mapping's bytes: writing would
@@ -267,9 +315,9 @@ func (m *Map) stillAsLong() error {
 
 // freeze makes the spans read-only, if anybody could store to them without coming
 // through the gate, and if they will be dropped. thaw undoes it.
-func (m *Map) freeze(spans []sys.Span) (thaw func() error, err error) {
+func (m *Map) freeze(spans []sys.Span) (thaw func(), err error) {
 	if !sys.DropsPrivate || !m.stage.bare.Load() || len(spans) == 0 {
-		return func() error { return nil }, nil
+		return func() {}, nil
 	}
 	c := config{mode: ReadWrite, flags: m.flags}
 	loose := c.prot()
@@ -278,32 +326,34 @@ func (m *Map) freeze(spans []sys.Span) (thaw func() error, err error) {
 		last := spans[len(spans)-1]
 		spans = []sys.Span{{Off: spans[0].Off, Len: last.Off + last.Len - spans[0].Off}}
 	}
-	thaw = func() error {
-		var err error
+	thaw = func() {
 		for _, span := range spans {
-			err = errors.Join(err, m.region.Protect(loose, span.Off, span.Len))
+			if m.region.Protect(loose, span.Off, span.Len) != nil {
+				m.stage.frozen = true // the next Sync tries again
+			}
 		}
-		return err
+	}
+	if m.stage.frozen {
+		if err := m.region.Protect(loose, 0, m.region.Len()); err != nil {
+			return nil, err
+		}
+		m.stage.frozen = false
 	}
 	for _, span := range spans {
 		if err := m.region.Protect(loose&^sys.ProtWrite, span.Off, span.Len); err != nil {
-			return nil, errors.Join(err, thaw())
+			thaw()
+			return nil, err
 		}
 	}
 	return thaw, nil
 }
 
 // drop lets go of pages that the file has by now. Where that cannot be they stay,
-// and are no longer different.
-func (m *Map) drop(spans []sys.Span) error {
-	if sys.DropsPrivate {
-		ranges := make([]sys.Range, len(spans))
-		for i, span := range spans {
-			ranges[i] = sys.Range{Region: m.region, Off: span.Off, N: span.Len}
-		}
-		if err := sys.DropPrivate(ranges); err != nil {
-			return err
-		}
+// and the next Sync finds them and writes the same once more: what they hold is
+// durable, so that it is no error.
+func (m *Map) drop(spans []sys.Span) {
+	if sys.DropsPrivate && m.dropPrivate(spans) != nil {
+		return
 	}
 	m.stage.forget(spans)
 	for _, span := range spans {
@@ -311,7 +361,14 @@ func (m *Map) drop(spans []sys.Span) error {
 		m.known.unlearn(first, last)
 		m.stage.read.unlearn(first, last)
 	}
-	return nil
+}
+
+func (m *Map) dropPrivate(spans []sys.Span) error {
+	ranges := make([]sys.Range, len(spans))
+	for i, span := range spans {
+		ranges[i] = sys.Range{Region: m.region, Off: span.Off, N: span.Len}
+	}
+	return sys.DropPrivate(ranges)
 }
 
 // Discard throws away what was stored to a [Staged] or [Atomic] Map since the last
@@ -325,29 +382,35 @@ func (m *Map) Discard() error {
 	}
 	m.stage.gate.close()
 	defer m.stage.gate.open()
-	n, err := m.enter("discard", 0, ToEnd)
-	if err != nil {
+	if _, err := m.enter("discard", 0, ToEnd); err != nil {
 		return err
 	}
 	defer m.leave()
 	m.sync.mu.Lock()
 	defer m.sync.mu.Unlock()
+	n := m.size.Load() // until the end: Refresh waits
 	if err := m.finishCommit(); err != nil {
 		return m.fail("discard", 0, n, err) // what is committed is not to be discarded
 	}
 	if m.region.Len() == 0 {
 		return nil
 	}
+	all := []sys.Span{{Len: m.region.Len()}}
+	err := error(nil)
 	if sys.DropsPrivate {
-		err = sys.DropPrivate([]sys.Range{{Region: m.region, N: m.region.Len()}})
+		err = m.dropPrivate(all)
 	} else {
 		err = m.readAgain(0, n)
 	}
 	if err != nil {
 		return m.fail("discard", 0, n, err)
 	}
-	m.stage.forget([]sys.Span{{Len: m.region.Len()}})
+	m.stage.forget(all)
 	m.known.forget()
+	m.stage.canary.dismiss()
+	if m.stage.bare.Load() {
+		m.watchAllLocked()
+	}
 	return nil
 }
 
@@ -355,10 +418,19 @@ func (m *Map) Discard() error {
 func (m *Map) readAgain(off, n int64) error {
 	spans, err := m.changedLocked(off, n)
 	for _, span := range spans {
-		at, b := m.clip(span)
+		at, b := m.clip(span, off+n)
 		if _, readErr := m.file.ReadAt(b, m.offset+at); readErr != nil && !errors.Is(readErr, io.EOF) {
 			return readErr
 		}
+	}
+	return err
+}
+
+// close gives back what a closed Map does not need.
+func (s *stage) close() error {
+	err := s.canary.release()
+	if s.journal != nil {
+		err = errors.Join(err, s.journal.Close())
 	}
 	return err
 }

@@ -65,4 +65,5 @@ func TestStagedSyncError(t *testing.T) {
 		t.Error("the store is lost")
 	}
 	wantDirty(t, m, []filemap.Extent{{Offset: page, Length: page}})
+	wantError(t, m.Close(), syscall.EIO)
 }

@@ -34,7 +34,8 @@ type syncState struct {
 // others stored. On a Private or anonymous one it is [ErrPrivate]. A [Staged] one
 // writes this Map's own stores and nothing else: pwrite(2), fdatasync(2) or fsync(2);
 // a write that is refused, by a full disk say, changes nothing there and can be
-// tried again. Of an [Atomic] one Sync is [Map.Commit].
+// tried again; if the file was cut by somebody else, before the last page stored to,
+// nothing is written ([ErrTruncated]) until [Map.Discard]. Of an [Atomic] one Sync is [Map.Commit].
 func (m *Map) Sync() error { return m.SyncRange(0, ToEnd) }
 
 // SyncRange is [Map.Sync] for the pages that hold the n bytes from off; any

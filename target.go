@@ -78,9 +78,9 @@ const writeBytes = 64 << 10
 // is for good: the system then thinks the pages written. What a write refuses
 // (a full disk, say) is still ours, and can be written again.
 func (m *Map) writeDurably(spans []sys.Span) error {
-	buffer := make([]byte, writeBytes)
+	buffer, size := make([]byte, writeBytes), m.size.Load()
 	for _, span := range spans {
-		if err := m.writeSpan(span, buffer); err != nil {
+		if err := m.writeSpan(span, size, buffer); err != nil {
 			return err
 		}
 	}
@@ -102,8 +102,8 @@ func (m *Map) writeDurably(spans []sys.Span) error {
 // memory that is not mapped any more is an error of the write that says nothing,
 // and pages that were just mapped are dear for it to reach on virtual machines that
 // keep two page tables.
-func (m *Map) writeSpan(span sys.Span, buffer []byte) error {
-	at, b := m.clip(span)
+func (m *Map) writeSpan(span sys.Span, size int64, buffer []byte) error {
+	at, b := m.clip(span, size)
 	for n := int64(len(b)); n > 0; {
 		part := buffer[:min(n, int64(len(buffer)))]
 		if err := m.copyLocked("sync", part, at); err != nil {
@@ -118,15 +118,21 @@ func (m *Map) writeSpan(span sys.Span, buffer []byte) error {
 	return nil
 }
 
-// copyLocked fills p with what the mapping holds from off. m.mu is held.
+// copyLocked fills p with what is stored from off on. m.mu is held. That it was
+// there is known afterwards: the file can have become shorter meanwhile.
 func (m *Map) copyLocked(op string, p []byte, off int64) error {
-	return m.guardLocked(op, func() { copy(p, m.data[off:]) })
+	err := m.guardLocked(op, func() { copy(p, m.data[off:]) })
+	if err == nil {
+		err = m.stage.canary.check()
+	}
+	return err
 }
 
-// clip cuts a span of the region down to the mapping's bytes: where they begin,
-// and they.
-func (m *Map) clip(span sys.Span) (off int64, b []byte) {
-	begin := max(span.Off, m.begin)
-	end := min(span.Off+span.Len, m.begin+int(m.Len()))
+// clip cuts a span of the region down to the bytes of the mapping, of which there
+// are size: where they begin, and they. The Map's own size may change at any time;
+// the caller has read it once.
+func (m *Map) clip(span sys.Span, size int64) (off int64, b []byte) {
+	begin := min(max(span.Off, m.begin), m.begin+int(size))
+	end := max(min(span.Off+span.Len, m.begin+int(size)), begin)
 	return int64(begin - m.begin), m.region.Bytes()[begin:end]
 }

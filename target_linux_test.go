@@ -159,7 +159,7 @@ func TestCutOffWhileWritten(t *testing.T) {
 	if err := os.Truncate(path, 4096); err != nil {
 		t.Fatal(err)
 	}
-	err := m.writeSpan(sys.Span{Off: 900 << 10, Len: sys.PageSize}, make([]byte, 100))
+	err := m.writeSpan(sys.Span{Off: 900 << 10, Len: sys.PageSize}, m.Len(), make([]byte, 100))
 	var typed *Error
 	if !errors.As(err, &typed) || !errors.Is(err, ErrTruncated) || typed.Offset != 900<<10 {
 		t.Errorf("%v", err)
@@ -180,7 +180,7 @@ func TestWriteSpan(t *testing.T) {
 	if _, err := m.WriteAt(content, 0); err != nil {
 		t.Fatal(err)
 	}
-	if err := m.writeSpan(sys.Span{Len: m.region.Len()}, make([]byte, 1000)); err != nil {
+	if err := m.writeSpan(sys.Span{Len: m.region.Len()}, m.Len(), make([]byte, 1000)); err != nil {
 		t.Fatal(err)
 	}
 	b, err := os.ReadFile(path)
