@@ -164,6 +164,13 @@ func Restore(ctx context.Context, record io.Reader, o RestoreOptions, each func(
 	}
 }
 
+// IsRecord tells whether r begins as a record does that [WarmSetWriter] writes: nil, or
+// an error that matches [ErrFormat]. It need not be whole.
+func IsRecord(r io.Reader) error {
+	_, err := readHead(bufio.NewReader(io.LimitReader(r, 64<<10)))
+	return err
+}
+
 // lineBytesMost is how long a line may be: a file with 30 million runs.
 const lineBytesMost = 1 << 30
 

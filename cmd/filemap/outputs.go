@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/term"
 
@@ -14,16 +13,14 @@ import (
 )
 
 // outputs are where the report goes: standard output in one of its forms, and
-// files. A file is first written under another name, so that a run that fails
-// leaves neither half a file nor an old one destroyed.
+// files.
 type outputs struct {
 	flags *compareFlags
 	files []*outputFile
 }
 
 type outputFile struct {
-	path   string
-	part   *os.File
+	*wholeFile
 	export func(io.Writer, *compare.Report) error
 }
 
@@ -44,55 +41,30 @@ func (o *outputs) add(flag, path string, write func(io.Writer, *compare.Report) 
 	if path == "" {
 		return nil
 	}
-	st, err := os.Stat(path)
-	if err == nil && !st.Mode().IsRegular() {
-		return fmt.Errorf("--%s %s is not a regular file: name another", flag, path)
+	file, err := newWholeFile(flag, path, o.flags.File)
+	if err == nil {
+		o.files = append(o.files, &outputFile{file, write})
 	}
-	if file, fileErr := os.Stat(o.flags.File); err == nil && fileErr == nil && os.SameFile(st, file) {
-		return &compare.UsageError{Err: fmt.Errorf("--%s names FILE itself, which stays as it is: name another", flag)}
-	}
-	part, err := os.CreateTemp(filepath.Dir(path), "."+filepath.Base(path)+".")
-	if err != nil {
-		return fmt.Errorf("--%s %s cannot be written: %w", flag, path, err)
-	}
-	o.files = append(o.files, &outputFile{path, part, write})
-	return nil
+	return err
 }
 
 // discard removes what was not finished.
 func (o *outputs) discard() {
 	for _, f := range o.files {
-		_ = f.part.Close()
-		_ = os.Remove(f.part.Name())
+		f.wholeFile.discard()
 	}
-	o.files = nil
 }
 
 func (o *outputs) write(stdout io.Writer, r *compare.Report) error {
 	if err := o.print(stdout, r); err != nil {
 		return fmt.Errorf("the report cannot be printed: %w", err)
 	}
-	for len(o.files) > 0 {
-		if err := o.files[0].finish(r); err != nil {
-			return fmt.Errorf("%s cannot be written: %w", o.files[0].path, err)
+	for _, f := range o.files {
+		if err := f.finish(func(w io.Writer) error { return f.export(w, r) }); err != nil {
+			return fmt.Errorf("%s cannot be written: %w", visible(f.path), err)
 		}
-		o.files = o.files[1:]
 	}
 	return nil
-}
-
-func (f *outputFile) finish(r *compare.Report) error {
-	if err := f.export(f.part, r); err != nil {
-		return err
-	}
-	// CreateTemp keeps others out; who may read a report is the directory's matter.
-	if err := f.part.Chmod(0o644); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	if err := f.part.Close(); err != nil {
-		return err
-	}
-	return os.Rename(f.part.Name(), f.path)
 }
 
 func (o *outputs) print(stdout io.Writer, r *compare.Report) error {

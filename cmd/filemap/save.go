@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"path/filepath"
 
 	"github.com/spf13/cobra"
 
@@ -16,6 +15,7 @@ import (
 func newSave() *cobra.Command {
 	s := &steering{verb: "save"}
 	var to string
+	var partial bool
 	c := &cobra.Command{
 		Use:   "save FILE|DIR|GLOB... --to RECORD",
 		Short: "Record which pages of files are in memory, for restore",
@@ -24,7 +24,10 @@ them back after a reboot or an eviction. The record has no contents of files. A 
 with several hard links is recorded once.
 
 It is lines of JSON, documented in docs/pages.md: filemap/warmset/v1. With --to - it
-goes to standard output. A RECORD that is there is replaced when all is written.
+goes to standard output. A RECORD that is there is replaced when all is written, and
+only by a whole one: it stays where no file, or not every file, could be recorded
+(--partial takes what there is), and where it is none that save wrote. RECORD itself
+is not recorded.
 
 Exit status: 0 when every file was recorded, 1 when some could not be, 2 when the
 command line makes no sense.`,
@@ -35,10 +38,11 @@ command line makes no sense.`,
 			if to == "" {
 				return &compare.UsageError{Err: errors.New("--to is missing: name the file to write the record to, or - for standard output")}
 			}
-			return runSave(c, s, to)
+			return runSave(c, s, to, partial)
 		}),
 	}
 	c.Flags().StringVar(&to, "to", "", "write the record to `RECORD`")
+	c.Flags().BoolVar(&partial, "partial", false, "replace RECORD even where files could not be recorded")
 	s.define(c)
 	return c
 }
@@ -52,29 +56,16 @@ type saved struct {
 	Failed []pagesFailure         `json:"failed"`
 }
 
-func runSave(c *cobra.Command, s *steering, to string) error {
-	out, told := c.OutOrStdout(), c.OutOrStdout()
-	var part *os.File
+func runSave(c *cobra.Command, s *steering, to string, partial bool) error {
+	told := c.OutOrStdout()
+	d := saved{Schema: "filemap/save/v1", Record: to, Failed: []pagesFailure{}}
+	var fails int64
+	var err error
 	if to == "-" {
 		told = c.ErrOrStderr()
+		fails, err = recordAll(c, s, c.OutOrStdout(), nil, &d)
 	} else {
-		if st, err := os.Stat(to); err == nil && !st.Mode().IsRegular() {
-			return fmt.Errorf("--to %s is not a regular file: name another", to)
-		}
-		var err error
-		if part, err = os.CreateTemp(filepath.Dir(to), "."+filepath.Base(to)+"."); err != nil {
-			return fmt.Errorf("--to %s cannot be written: %w", to, err)
-		}
-		defer func() {
-			_ = part.Close()
-			_ = os.Remove(part.Name()) // what was not finished
-		}()
-		out = part
-	}
-	d := saved{Schema: "filemap/save/v1", Record: to, Failed: []pagesFailure{}}
-	fails, err := recordAll(c, s, out, &d)
-	if err == nil && part != nil {
-		err = errors.Join(part.Sync(), part.Close(), os.Rename(part.Name(), to))
+		fails, err = recordTo(c, s, to, partial, &d)
 	}
 	if err != nil {
 		return err
@@ -83,24 +74,65 @@ func runSave(c *cobra.Command, s *steering, to string) error {
 	case s.json && to != "-":
 		err = writeJSON(told, d)
 	case !s.quiet || to != "-":
-		_, err = fmt.Fprintf(told, "%s %s, %s pages in memory, recorded in %s\n", grouped(d.Total.Files), plural(d.Total.Files, "file"), grouped(d.Total.Pages), to)
+		_, err = fmt.Fprintf(told, "%s %s, %s pages in memory, recorded in %s\n", grouped(d.Total.Files), plural(d.Total.Files, "file"), grouped(d.Total.Pages), visible(to))
 	}
 	return errors.Join(err, failedFiles(d.Failed, fails))
 }
 
-// recordAll writes the record.
-func recordAll(c *cobra.Command, s *steering, out io.Writer, d *saved) (fails int64, err error) {
+// recordTo writes the record to a file.
+func recordTo(c *cobra.Command, s *steering, to string, partial bool, d *saved) (fails int64, err error) {
+	file, err := newWholeFile("to", to)
+	if err != nil {
+		return 0, err
+	}
+	defer file.discard()
+	if file.before != nil && file.before.Size() > 0 {
+		if err := isRecord(file.target); err != nil {
+			return 0, fmt.Errorf("--to %s is there, and is no record: name another (%w)", visible(to), err)
+		}
+	}
+	err = file.finish(func(w io.Writer) error {
+		if fails, err = recordAll(c, s, w, file, d); err != nil {
+			return err
+		}
+		if fails > 0 && !partial && file.before != nil {
+			return errors.Join(fmt.Errorf("%s stays as it was: not every file could be recorded (--partial replaces it all the same)", visible(to)),
+				failedFiles(d.Failed, fails))
+		}
+		return nil
+	})
+	return fails, err
+}
+
+// isRecord looks at the head of a file.
+func isRecord(path string) error {
+	f, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	return pagecache.IsRecord(f)
+}
+
+// recordAll writes the record, of all files but the one that it goes to. It writes
+// nothing where there is nothing to record.
+func recordAll(c *cobra.Command, s *steering, out io.Writer, itself *wholeFile, d *saved) (fails int64, err error) {
 	counter := newCounter(c.ErrOrStderr(), s.quiet)
 	defer counter.end()
 	record, err := pagecache.NewWarmSetWriter(out)
 	if err != nil {
 		return 0, err
 	}
-	ctx, files := c.Context(), int64(0)
+	ctx, files, recorded := c.Context(), int64(0), int64(0)
 	err = pagecache.Walk(ctx, s.paths, func(path string, err error) error {
 		if errors.Is(err, pagecache.ErrLink) {
 			d.Links++
 			return nil
+		}
+		if err == nil && itself != nil {
+			if st, statErr := os.Stat(path); statErr == nil && itself.is(st) {
+				return nil
+			}
 		}
 		if err == nil {
 			_, err = record.Add(ctx, path)
@@ -112,12 +144,17 @@ func recordAll(c *cobra.Command, s *steering, out io.Writer, d *saved) (fails in
 			if fails++; len(d.Failed) < failuresKept {
 				d.Failed = append(d.Failed, pagesFailure{path, err.Error()})
 			}
+		} else {
+			recorded++
 		}
 		if files++; files%64 == 0 {
 			counter.tell(grouped(files) + " files looked at")
 		}
 		return nil
 	})
+	if err == nil && recorded == 0 {
+		err = errors.Join(errors.New("nothing was recorded, and no record is written"), failedFiles(d.Failed, fails))
+	}
 	if err != nil {
 		return fails, err
 	}

@@ -22,3 +22,6 @@ func IsBadAddress(error) bool { return false }
 // IsLockLimit tells whether err says that more memory was to be locked than may
 // be. None can.
 func IsLockLimit(error) bool { return false }
+
+// IsBusy tells whether something is in use by another.
+func IsBusy(error) bool { return false }

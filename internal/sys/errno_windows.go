@@ -23,3 +23,6 @@ func IsBadAddress(err error) bool { return errors.Is(err, windows.ERROR_NOACCESS
 // IsLockLimit tells whether err says that more memory was to be locked than this
 // process may (ERROR_WORKING_SET_QUOTA).
 func IsLockLimit(err error) bool { return errors.Is(err, windows.ERROR_WORKING_SET_QUOTA) }
+
+// IsBusy tells whether something is in use by another.
+func IsBusy(error) bool { return false }
