@@ -8,6 +8,7 @@ import (
 	"io"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 
@@ -21,6 +22,7 @@ import (
 // simulateFlags are the command line of "filemap simulate".
 type simulateFlags struct {
 	trace             string // "" to make one up
+	input             simulate.Input
 	generated         simulate.Generated
 	policies, budgets []string
 	json, binary      bool
@@ -37,10 +39,12 @@ func newSimulate() *cobra.Command {
 pager has, at a dozen memory budgets, and prints how many accesses miss. OPT,
 which knows the future, is the least that any policy can reach.
 
-TRACE is a file, or - for standard input. As text it has a page number a line, or
-a range such as 100-199; what follows # is a comment. As binary it is the line
-"filemap trace 1" and then for each access the difference to the page before, as
-a signed varint. Without TRACE one is made up:
+TRACE is a file, or - for standard input. As text it has a page number a line,
+decimal or with 0x hexadecimal, or a range such as 100-199; what follows # is a
+comment. As binary it is the line "filemap trace 1" and then for each access the
+difference to the page before, as a signed varint. With --format it is one of
+libCacheSim's: oracleGeneral, whose objects are taken for pages of one size, or CSV.
+Without TRACE one is made up:
 
   zipf   hot and cold pages in no order, as skewed as --skew says
   scan   all pages in order, again and again
@@ -48,12 +52,18 @@ a signed varint. Without TRACE one is made up:
   mixed  zipf, with scans in between
   shift  zipf, but which pages are hot changes nine times
 
+s3-fifo has a small queue of 10 %, takes two uses to leave it for the main one,
+counts to 3, and remembers the names of 90 %; 2q has an A1in of 25 % and an A1out of
+50 %. Both are those of libCacheSim's defaults, hit for hit from 20 pages on.
+
 Exit status: 0 when it was done, 1 when not, 2 when the command line makes no
 sense.`,
 		Example: `  filemap simulate                              zipf: 1 000 000 accesses to 100 000 pages
   filemap simulate --generate mixed --svg a.svg  with a picture of the curves
   filemap simulate --budgets 1000,10% a.trace    your trace, at two budgets
-  filemap simulate --policies clock,sieve --json a.trace`,
+  filemap simulate --policies clock,sieve --json a.trace
+  filemap simulate cloudPhysicsIO.oracleGeneral.bin
+  filemap simulate --format csv --column lbn cloudPhysicsIO.csv`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: verb(func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {
@@ -72,6 +82,8 @@ sense.`,
 func (f *simulateFlags) define(c *cobra.Command) {
 	flags := c.Flags()
 	flags.SortFlags = false
+	flags.StringVar(&f.input.Format, "format", "", "of TRACE: "+strings.Join(simulate.Formats(), ", ")+" (default: by its name, else pages)")
+	flags.StringVar(&f.input.Column, "column", "", "of CSV: the name, or number from 1, of the column that names the page")
 	flags.StringVar(&f.generated.Kind, "generate", "zipf", "make up a trace: "+strings.Join(simulate.Kinds(), ", "))
 	flags.IntVar(&f.generated.Pages, "pages", 100_000, "of how many pages it is")
 	flags.IntVar(&f.generated.Accesses, "accesses", 1_000_000, "how long it is")
@@ -90,6 +102,7 @@ func (f *simulateFlags) define(c *cobra.Command) {
 			return names, cobra.ShellCompDirectiveNoFileComp
 		}
 	}
+	_ = c.RegisterFlagCompletionFunc("format", complete(simulate.Formats()))
 	_ = c.RegisterFlagCompletionFunc("generate", complete(simulate.Kinds()))
 	_ = c.RegisterFlagCompletionFunc("policies", complete(policy.Names()))
 }
@@ -108,7 +121,10 @@ func (f *simulateFlags) check(c *cobra.Command, withTrace bool) error {
 	} else if err := f.generated.Check(); err != nil {
 		return err
 	}
-	for _, name := range []string{"svg", "save"} {
+	if err := f.checkInput(c, withTrace); err != nil {
+		return err
+	}
+	for _, name := range []string{"format", "column", "svg", "save"} {
 		if flag := c.Flags().Lookup(name); flag.Changed && flag.Value.String() == "" {
 			return fmt.Errorf("--%s is empty: give it a value or leave it out", name)
 		}
@@ -123,6 +139,25 @@ func (f *simulateFlags) check(c *cobra.Command, withTrace bool) error {
 	}
 	_, err := f.budgetsOf(1)
 	return err
+}
+
+// checkInput looks at --format and --column, and guesses the format that is not said.
+func (f *simulateFlags) checkInput(c *cobra.Command, withTrace bool) error {
+	for _, name := range []string{"format", "column"} {
+		if c.Flags().Changed(name) && !withTrace {
+			return fmt.Errorf("--%s is about TRACE: name a file with it", name)
+		}
+	}
+	if f.input.Format == "" {
+		f.input.Format = simulate.FormatOf(f.trace)
+	}
+	if !slices.Contains(simulate.Formats(), f.input.Format) {
+		return fmt.Errorf("--format: there is no %q: choose one of %s", f.input.Format, strings.Join(simulate.Formats(), ", "))
+	}
+	if f.input.Column != "" && f.input.Format != simulate.FormatCSV {
+		return errors.New("--column is about --format csv: leave it out")
+	}
+	return nil
 }
 
 // budgetsOf turns --budgets into pages, of a trace with so many.
@@ -198,7 +233,7 @@ func (f *simulateFlags) read(c *cobra.Command) (*simulate.Trace, string, error) 
 		defer file.Close()
 		in, name = file, f.trace
 	}
-	trace, err := simulate.Read(in)
+	trace, err := f.input.Read(in)
 	if err != nil {
 		return nil, "", fmt.Errorf("%s: %w", name, err)
 	}

@@ -105,24 +105,34 @@ func naiveSieve(frames int, trace pages) (left pages) {
 	return left
 }
 
+// recall takes page out of the last size pages of ghost, should it be there. Only
+// then is the page that leaves for it remembered.
+func recall(ghost pages, size int, page policy.Page) (rest pages, found bool) {
+	ghost = ghost[max(len(ghost)-size, 0):]
+	found = slices.Contains(ghost, page)
+	return without(ghost, page), found
+}
+
 func naiveS3FIFO(frames int, trace pages) (left pages) {
 	var small, main, ghost pages
 	count := map[policy.Page]int{}
 	smallSize := max(frames/10, 1)
-	ghostSize := max(frames-smallSize, 1)
-	evict := func() policy.Page {
-		for {
-			if len(small) >= smallSize && len(small) > 0 || len(main) == 0 {
-				page := small[0]
-				small = small[1:]
-				if count[page] >= 2 {
-					count[page] = 0
-					main = append(main, page)
-					continue
-				}
+	ghostSize := max(frames*9/10, 1)
+	evictSmall := func() (policy.Page, bool) {
+		for len(small) > 0 {
+			page := small[0]
+			small = small[1:]
+			if count[page] < 2 {
 				ghost = append(ghost, page)
-				return page
+				return page, true
 			}
+			count[page] = 0
+			main = append(main, page)
+		}
+		return 0, false
+	}
+	evictMain := func() policy.Page {
+		for {
 			page := main[0]
 			main = main[1:]
 			if count[page] == 0 {
@@ -132,26 +142,25 @@ func naiveS3FIFO(frames int, trace pages) (left pages) {
 			main = append(main, page)
 		}
 	}
-	seen := 0 // pages that ever became ghosts: they age by that number
-	born := map[policy.Page]int{}
 	for _, page := range trace {
 		if slices.Contains(small, page) || slices.Contains(main, page) {
 			count[page] = min(count[page]+1, 3)
 			continue
 		}
+		var back bool
+		ghost, back = recall(ghost, ghostSize, page)
 		if len(small)+len(main) == frames {
-			before := len(ghost)
-			gone := evict()
-			left = append(left, gone)
-			if len(ghost) > before {
-				born[gone] = seen
-				seen++
+			gone, ok := policy.Page(0), false
+			if len(small) >= smallSize {
+				gone, ok = evictSmall()
 			}
+			if !ok {
+				gone = evictMain()
+			}
+			left = append(left, gone)
 		}
-		ghost = slices.DeleteFunc(ghost, func(p policy.Page) bool { return seen-born[p] > ghostSize })
 		count[page] = 0
-		if slices.Contains(ghost, page) {
-			ghost = without(ghost, page)
+		if back {
 			main = append(main, page)
 		} else {
 			small = append(small, page)
@@ -163,8 +172,6 @@ func naiveS3FIFO(frames int, trace pages) (left pages) {
 func naive2Q(frames int, trace pages) (left pages) {
 	var in, am, out pages
 	inSize, outSize := max(frames/4, 1), max(frames/2, 1)
-	seen := 0
-	born := map[policy.Page]int{}
 	for _, page := range trace {
 		if slices.Contains(in, page) {
 			continue
@@ -173,19 +180,17 @@ func naive2Q(frames int, trace pages) (left pages) {
 			am = append(without(am, page), page)
 			continue
 		}
+		var back bool
+		out, back = recall(out, outSize, page)
 		if len(in)+len(am) == frames {
 			if len(in) > inSize || len(am) == 0 {
 				left, out = append(left, in[0]), append(out, in[0])
-				born[in[0]] = seen
-				seen++
 				in = in[1:]
 			} else {
 				left, am = append(left, am[0]), am[1:]
 			}
 		}
-		out = slices.DeleteFunc(out, func(p policy.Page) bool { return seen-born[p] > outSize })
-		if slices.Contains(out, page) {
-			out = without(out, page)
+		if back {
 			am = append(am, page)
 		} else {
 			in = append(in, page)

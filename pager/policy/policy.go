@@ -20,7 +20,7 @@
 //
 // What a policy keeps is proportional to the pages that are resident: 28 bytes
 // each, 0.7 % of a page of 4 KiB; those that remember pages that have left take
-// 11 (s3-fifo) or 6 (2q) more. Added, Used, Removed and Victim take
+// 18 (s3-fifo) or 10 (2q) more. Added, Used, Removed and Victim take
 // constant time, Victim amortized: each page that it passes over was accessed or
 // busy since it was passed over last.
 package policy

@@ -457,9 +457,9 @@ func TestMemory(t *testing.T) {
 		limit := 28.5
 		switch name {
 		case "s3-fifo":
-			limit += 11
+			limit += 18
 		case "2q":
-			limit += 6
+			limit += 10
 		}
 		before := heap()
 		p := newPolicy(t, name, n)

@@ -15,6 +15,13 @@ package policy
 // or more since it was asked last, and is taken for two there. In the main queue
 // it is one.
 //
+// Where the paper leaves it open, this is what libCacheSim's S3FIFO does with its
+// defaults (fifo-size-ratio=0.10, ghost-size-ratio=0.90, move-to-main-threshold=2):
+// the names of 90 % are remembered, counted without those that came back; a full
+// memory loses a page of the small queue while that has its 10 %, and else one of
+// main; a page that moves to main begins with a count of 0 there. (With fewer than
+// 20 pages libCacheSim keeps nothing in a small queue of one; here it works.)
+//
 // A busy page goes to the back of its queue and keeps its count.
 type s3fifo struct {
 	frames      frames
@@ -31,7 +38,7 @@ const (
 
 func newS3FIFO(capacity int) Policy {
 	small := max(capacity/10, 1)
-	return &s3fifo{frames: newFrames(capacity), ghosts: newGhosts(capacity - small), smallSize: small}
+	return &s3fifo{frames: newFrames(capacity), ghosts: newGhosts(capacity * 9 / 10), smallSize: small}
 }
 
 func (s *s3fifo) Added(p Page) {
@@ -89,13 +96,10 @@ func (s *s3fifo) Victim(state func(Page) State) (Page, bool) {
 }
 
 // fromSmall goes over the small queue once: the first page without its uses
-// leaves, those before it move to main. It ends when the queue has become small.
+// leaves, those before it move to main, even if that leaves few in the small queue.
 func (s *s3fifo) fromSmall(state func(Page) State) (Page, bool) {
 	f := &s.frames
 	for range s.small.length {
-		if s.small.length < s.smallSize && s.main.length > 0 {
-			break
-		}
 		at := s.small.front
 		switch state(f.all[at].page) {
 		case Busy:

@@ -11,6 +11,9 @@ package policy
 //	                                             │ back soon
 //	             leaves ◄── Am (LRU) ◄───────────┘
 //
+// The same as libCacheSim's TwoQ with its defaults (Ain-size-ratio=0.25,
+// Aout-size-ratio=0.5): A1in loses a page when it has more than its 25 %, else Am.
+//
 // Uses of a page in A1in do not count: they are taken to belong to the access
 // that brought it in.
 type twoQ struct {

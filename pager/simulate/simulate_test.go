@@ -156,10 +156,10 @@ func TestRunErrors(t *testing.T) {
 }
 
 func TestReadText(t *testing.T) {
-	const text = "# a comment\n\n 17 # another\n0x2a\r\n100-103\n5-3\n7-7\n18446744073709551615"
+	const text = "# a comment\n\n 17 # another\n0x2a\r\n0X2B\n010\n00000009\n008-010\n100-103\n5-3\n7-7\n18446744073709551615"
 	trace, err := simulate.Read(strings.NewReader(text))
 	must(t, err)
-	want := []uint64{17, 42, 100, 101, 102, 103, 5, 4, 3, 7, math.MaxUint64}
+	want := []uint64{17, 42, 43, 10, 9, 8, 9, 10, 100, 101, 102, 103, 5, 4, 3, 7, math.MaxUint64}
 	if got := pagesOf(trace); !slices.Equal(got, want) {
 		t.Errorf("%v, not %v", got, want)
 	}
@@ -171,6 +171,12 @@ func TestReadText(t *testing.T) {
 		"18446744073709551616":             "18446744073709551616 is larger than any page number",
 		"0-9999999999":                     "a trace has at most 1073741824 accesses",
 		"1.5":                              `"1.5" is no page number`,
+		"1_0":                              `"1_0" is no page number`,
+		"0b1":                              `"0b1" is no page number`,
+		"0o7":                              `"0o7" is no page number`,
+		"0x":                               `"0x" is no page number`,
+		"0x-1":                             `"0x" is no page number`,
+		"+1":                               `"+1" is no page number`,
 		strings.Repeat("x", 100):           "x…",
 		"1\n" + strings.Repeat("9", 1<<17): "line 2 of the trace: too long for a page number",
 	} {

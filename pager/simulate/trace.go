@@ -69,10 +69,10 @@ func (e *FormatError) Error() string {
 // Unwrap returns the cause.
 func (e *FormatError) Unwrap() error { return e.Err }
 
-// Read reads a trace, in either format.
+// Read reads a trace, in either format of this package; [Input] reads others.
 //
-// The text has an access a line: a page number, decimal or with 0x hexadecimal,
-// or a range, as in "100-199", for each of its pages once, in order; downwards if
+// The text has an access a line: a page number, decimal (010 is ten) or with 0x
+// hexadecimal, or a range, as in "100-199", for each of its pages once, in order; downwards if
 // the second is smaller. What follows # is a comment.
 //
 //	# a lookup, then a scan
@@ -83,8 +83,9 @@ func (e *FormatError) Unwrap() error { return e.Err }
 // The binary format is the 16 bytes "filemap trace 1\n", then for each access the
 // difference to the page before (0 before the first) as a signed varint
 // ([binary.PutVarint]): one byte for most.
-func Read(r io.Reader) (*Trace, error) {
-	b := bufio.NewReaderSize(r, 1<<16)
+func Read(r io.Reader) (*Trace, error) { return Input{}.Read(r) }
+
+func readPages(b *bufio.Reader) (*Trace, error) {
 	start, err := b.Peek(len(magic))
 	if err != nil && !errors.Is(err, io.EOF) {
 		return nil, err
@@ -150,15 +151,16 @@ func (t *Trace) addText(text string) error {
 
 func parsePage(text string) (uint64, error) {
 	text = strings.TrimSpace(text)
-	page, err := strconv.ParseUint(text, 0, 64)
+	digits, base := text, 10
+	if len(text) > 2 && text[0] == '0' && (text[1] == 'x' || text[1] == 'X') {
+		digits, base = text[2:], 16
+	}
+	page, err := strconv.ParseUint(digits, base, 64)
 	if errors.Is(err, strconv.ErrRange) {
 		return 0, fmt.Errorf("%s is larger than any page number", text)
 	}
 	if err != nil {
-		if len(text) > 40 {
-			text = text[:40] + "…"
-		}
-		return 0, fmt.Errorf("%q is no page number: write 17, 0x11 or 100-199", text)
+		return 0, fmt.Errorf("%q is no page number: write 17, 0x11 or 100-199", shortened(text))
 	}
 	return page, nil
 }
