@@ -9,6 +9,7 @@ import (
 	"os"
 	"sync"
 	"sync/atomic"
+	"weak"
 
 	"github.com/filemap-go/filemap/internal/sys"
 )
@@ -46,6 +47,7 @@ type Map struct {
 	sync     syncState
 	stage    *stage // of a Staged Map
 	layer    layer
+	self     weak.Pointer[Map] // for the quarantine, which must not allocate
 }
 
 const anonymousPath = "anonymous memory"
@@ -221,7 +223,7 @@ func Anonymous(size int64, options ...Option) (*Map, error) {
 			return sys.MapAnonymous(n, c.prot(), !c.has(NoReserve))
 		})
 		if err != nil {
-			return nil, m.fail("open", 0, size, err)
+			return nil, m.fail("open", 0, size, c.explainMap(err, int(size)))
 		}
 	}
 	return m.prepare(&c)
@@ -299,7 +301,7 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 		return m, nil
 	}
 	if err != nil {
-		return nil, m.fail("open", 0, n, m.refused(sys.Stores, explainMap(err)))
+		return nil, m.fail("open", 0, n, m.refused(sys.Stores, c.explainMap(err, m.begin+int(m.capacity))))
 	}
 	return m, nil
 }
@@ -307,14 +309,24 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 // attach makes the region of n bytes beyond begin. When addresses or mappings
 // have run out, those that closed Maps still hold are given back first.
 func (m *Map) attach(n int, create func(n int) (sys.Region, error)) error {
+	err := inUse.take()
+	if err != nil && retired.releaseAll() {
+		err = inUse.take()
+	}
+	if err != nil {
+		return err
+	}
 	region, err := create(m.begin + n)
 	if sys.NoMemory(err) && retired.releaseAll() {
 		region, err = create(m.begin + n)
 	}
 	if err != nil {
+		inUse.give(1)
 		return err
 	}
 	m.region = region
+	m.self = weak.Make(m)
+	retired.expect()
 	m.data = region.Bytes()[m.begin : m.begin+n : m.begin+n]
 	m.known = newKnown(region.Len() / sys.PageSize)
 	if m.stage != nil {
@@ -431,9 +443,10 @@ func explainOpen(path string, err error) error {
 	return err
 }
 
-func explainMap(err error) error {
+// explainMap says which limit a mapping of n bytes ran into.
+func (c *config) explainMap(err error, n int) error {
 	if sys.NoMemory(err) {
-		return fmt.Errorf("%w (the address space or the number of mappings, vm.max_map_count, is used up: close mappings)", err)
+		return fmt.Errorf("%w: %s (%w)", ErrMapLimit, sys.WhyNoMemory(n, c.prot(), c.sharing()), err)
 	}
 	return err
 }

@@ -31,7 +31,11 @@ type quarantine struct {
 	bytes      int64
 	maxRegions int
 	maxBytes   int64
-	nextSweep  int // sweep when this many wait
+	nextSweep  int          // sweep when this many wait, or
+	sweepBytes int64        // as many bytes
+	nextForce  int          // force a collection when this many wait, or
+	forceBytes int64        // as many bytes
+	free       []sys.Region // of sweepLocked; kept so that Close need not allocate
 }
 
 type retiree struct {
@@ -42,14 +46,18 @@ type retiree struct {
 var retired = newQuarantine()
 
 // What forces a garbage collection, to learn which Maps are unreachable, when
-// none has come by itself: addresses in a 32-bit space, entries in a large one.
+// none has come by itself: addresses in a 32-bit space, entries in a large one. When
+// one has freed little, the next waits until twice as much has come.
 const (
 	forceBytes   = 1 << (28 + 18*(bits.UintSize/64)) // 256 MiB; 64 TiB
 	forceRegions = 1 << 14                           // a quarter of vm.max_map_count as it comes
 )
 
 func newQuarantine() *quarantine {
-	return &quarantine{maxRegions: 1024, maxBytes: 1 << (26 + 14*(bits.UintSize/64))}
+	return &quarantine{
+		maxRegions: 1024, maxBytes: 1 << (26 + 14*(bits.UintSize/64)),
+		nextForce: forceRegions, sweepBytes: forceBytes, forceBytes: forceBytes,
+	}
 }
 
 // SetQuarantine bounds how many closed regions, and how many bytes of addresses,
@@ -63,31 +71,53 @@ func newQuarantine() *quarantine {
 func SetQuarantine(maxRegions int, maxBytes int64) {
 	retired.mu.Lock()
 	retired.maxRegions, retired.maxBytes = max(maxRegions, 0), max(maxBytes, 0)
-	retired.nextSweep = 0
+	retired.nextSweep, retired.sweepBytes = 0, 0
 	retired.sweepLocked()
 	retired.mu.Unlock()
 }
 
-// add takes m's memory away and its addresses in.
+// expect makes room for every region that Maps have, when one is made: a Close of a
+// process that has no mappings left must not need memory.
+func (q *quarantine) expect() {
+	held := int(inUse.held.Load())
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	if held > cap(q.waiting) {
+		q.waiting = slices.Grow(q.waiting, held+held/2+64-len(q.waiting))
+		q.free = make([]sys.Region, 0, cap(q.waiting))
+	}
+}
+
+// add takes m's memory away and its addresses in. Where the kernel makes no mapping in
+// the place of m's, its protection is changed: that takes no further one.
 func (q *quarantine) add(m *Map) error {
-	if err := m.region.Retire(); err != nil {
-		if err = m.region.Protect(0, 0, m.region.Len()); err != nil {
+	if m.region.Retire() != nil {
+		if err := m.region.Protect(0, 0, m.region.Len()); err != nil {
 			return err // still mapped; a leak is better than a stranger's bytes
 		}
 	}
-	q.mu.Lock()
-	q.waiting = append(q.waiting, retiree{m.region, weak.Make(m)})
-	q.bytes += int64(m.region.Len())
-	if q.overLocked() && (len(q.waiting) >= q.nextSweep || q.bytes > forceBytes) {
-		q.sweepLocked()
-	}
-	force := len(q.waiting) >= forceRegions || q.bytes > forceBytes
-	q.mu.Unlock()
-	if force {
+	if q.admit(retiree{m.region, m.self}) && !inUse.scarce() {
 		runtime.GC()
 		q.releaseAll()
 	}
 	return nil
+}
+
+// admit puts a region to those that wait, and tells whether a collection is worth
+// forcing.
+func (q *quarantine) admit(r retiree) (force bool) {
+	q.mu.Lock()
+	defer q.mu.Unlock()
+	q.waiting = append(q.waiting, r)
+	q.bytes += int64(r.region.Len())
+	if q.overLocked() && (len(q.waiting) >= q.nextSweep || q.bytes > q.sweepBytes) {
+		q.sweepLocked()
+	}
+	force = len(q.waiting) >= q.nextForce || q.bytes > q.forceBytes
+	if force { // and not by those that close meanwhile, nor again if it frees nothing
+		q.nextForce, q.forceBytes = 2*len(q.waiting), 2*q.bytes
+	}
+	return force
 }
 
 func (q *quarantine) overLocked() bool {
@@ -98,7 +128,7 @@ func (q *quarantine) overLocked() bool {
 // rest is within the bounds. The next sweep waits until enough have come to
 // make it worth while, so that a Close pays for a constant number of entries.
 func (q *quarantine) sweepLocked() {
-	var free []sys.Region
+	free := q.free[:0]
 	kept := q.waiting[:0]
 	left := len(q.waiting)
 	for _, r := range q.waiting {
@@ -114,7 +144,12 @@ func (q *quarantine) sweepLocked() {
 	clear(q.waiting[len(kept):])
 	q.waiting = kept
 	q.nextSweep = len(kept) + max(len(kept)/4, 64)
+	q.sweepBytes = max(forceBytes, q.bytes+q.bytes/4)
+	q.nextForce = min(q.nextForce, max(forceRegions, 2*len(kept)))
+	q.forceBytes = min(q.forceBytes, max(forceBytes, 2*q.bytes))
 	release(free)
+	clear(free)
+	q.free = free[:0]
 }
 
 // release gives regions back, those that touch by one call.
@@ -128,13 +163,15 @@ func release(regions []sys.Region) {
 		})
 	}
 	for i := 0; i < len(regions); {
-		r := regions[i]
+		first, r := i, regions[i]
 		for i++; sys.Joinable && i < len(regions) && r.Addr()+uintptr(r.Len()) == regions[i].Addr(); i++ {
 			r = r.Join(regions[i])
 		}
 		// It can only fail where the kernel cannot split a mapping any more;
 		// the addresses then stay reserved.
-		_ = r.Release()
+		if r.Release() == nil {
+			inUse.give(i - first)
+		}
 	}
 }
 

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"testing"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -122,6 +123,45 @@ func TestQuarantineBounds(t *testing.T) {
 	if got := waitingRegions(); got > 11 {
 		t.Errorf("%d regions wait, the bound is 10", got)
 	}
+}
+
+// TestForcedCollectionsAreFew: a collection that finds no Map unreachable is not
+// forced again by the next Close.
+func TestForcedCollectionsAreFew(t *testing.T) {
+	if !sys.Mapped {
+		t.Skip("memory is not mapped on this system: the collector frees it")
+	}
+	defer debug.SetGCPercent(debug.SetGCPercent(-1)) // those that come by themselves are not meant
+	maps := make([]*Map, forceRegions+forceRegions/4)
+	for i := range maps {
+		m, err := Anonymous(1)
+		if err != nil {
+			t.Fatal(err)
+		}
+		maps[i] = m
+	}
+	before := collections()
+	for _, m := range maps {
+		if err := m.Close(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if n := collections() - before; n < 1 || n > 2 {
+		t.Errorf("%d collections in %d Closes, want 1", n, len(maps))
+	}
+	runtime.KeepAlive(maps)
+	clear(maps)
+	runtime.GC()
+	retired.releaseAll()
+	if n := waitingRegions(); n > forceRegions/2 {
+		t.Errorf("%d regions wait though their Maps are gone", n)
+	}
+}
+
+func collections() uint32 {
+	var stats runtime.MemStats
+	runtime.ReadMemStats(&stats)
+	return stats.NumGC
 }
 
 func waitingRegions() int {
