@@ -6,6 +6,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -106,21 +107,24 @@ func TestStoresDuringSync(t *testing.T) {
 		t.Fatal(err)
 	}
 	var stop atomic.Bool
-	var writers sync.WaitGroup
+	var writers, begun sync.WaitGroup
 	counts := make([]uint32, 2)
 	for w := range counts {
-		writers.Add(1)
-		go func() {
-			defer writers.Done()
+		begun.Add(1)
+		writers.Go(func() {
 			b := m.Bytes()
-			for n := uint32(1); !stop.Load(); n++ {
+			for n := uint32(1); n == 1 || !stop.Load(); n++ {
 				for off := w * 4; off < size; off += 4 * sys.PageSize {
 					binary.NativeEndian.PutUint32(b[off:], n)
 				}
-				counts[w] = n
+				if counts[w] = n; n == 1 {
+					begun.Done()
+				}
+				runtime.Gosched() // nobody may take the processor from a loop that calls nothing
 			}
-		}()
+		})
 	}
+	begun.Wait()
 	for range 20 {
 		if err := m.Sync(); err != nil {
 			t.Error(err)
