@@ -6,6 +6,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strconv"
 	"strings"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -25,14 +26,15 @@ var tried = []struct {
 	name, use string
 	since     string // the kernel that has it
 	refused   string // what to do when it is there and refused
+	root      string // that, for a root; "" for the same
 }{
-	{sys.AbleCachestat, "cachestat", "pages: cached, dirty and evicted pages of a file", "Linux 6.5", "allow it in the sandbox"},
-	{sys.AblePopulate, "populate", "loading without stalls of the Go scheduler (MADV_POPULATE_READ)", "Linux 5.14", "allow it in the sandbox"},
-	{sys.AbleProcessAdvice, "process_madvise", "evict: pages that other processes map", "Linux 5.10", "run as root"},
-	{sys.AblePagemapScan, "pagemap_scan", "finding written pages quickly", "Linux 6.7", "allow it in the sandbox"},
-	{sys.AbleUserfault, "userfaultfd", "exact tracking of written pages", "Linux 4.3", "sysctl vm.unprivileged_userfaultfd=1, or rights to /dev/userfaultfd"},
-	{sys.AbleUring, "io_uring", "many reads at once from few threads", "Linux 5.1", "sysctl kernel.io_uring_disabled=0, or allow it in the sandbox"},
-	{sys.AblePerf, "perf", "trace without root: every page fault with its address", "Linux 2.6.31", "sysctl kernel.perf_event_paranoid=2, or CAP_PERFMON"},
+	{sys.AbleCachestat, "cachestat", "pages: cached, dirty and evicted pages of a file", "Linux 6.5", "allow it in the sandbox", ""},
+	{sys.AblePopulate, "populate", "loading without stalls of the Go scheduler (MADV_POPULATE_READ)", "Linux 5.14", "allow it in the sandbox", ""},
+	{sys.AbleProcessAdvice, "process_madvise", "evict: pages that other processes map", "Linux 5.10", "run as root", "needs CAP_SYS_PTRACE and CAP_SYS_NICE"},
+	{sys.AblePagemapScan, "pagemap_scan", "finding written pages quickly", "Linux 6.7", "allow it in the sandbox", ""},
+	{sys.AbleUserfault, "userfaultfd", "exact tracking of written pages", "Linux 6.7", "sysctl vm.unprivileged_userfaultfd=1, or rights to /dev/userfaultfd", "allow it in the sandbox"},
+	{sys.AbleUring, "io_uring", "many reads at once from few threads", "Linux 5.1", "sysctl kernel.io_uring_disabled=0, or allow it in the sandbox", ""},
+	{sys.AblePerf, "perf", "trace without root: every page fault with its address", "Linux 2.6.31", "sysctl kernel.perf_event_paranoid=2, or CAP_PERFMON", "needs CAP_PERFMON, or allow it in the sandbox"},
 }
 
 func abilities(o Options) []Ability {
@@ -46,29 +48,46 @@ func abilities(o Options) []Ability {
 			a.Reason = "needs " + t.since
 		default:
 			a.Reason = "refused (" + err.Error() + "): " + t.refused
+			if os.Geteuid() == 0 && t.root != "" {
+				a.Reason = "refused (" + err.Error() + "): " + t.root
+			}
 		}
 		found = append(found, a)
 	}
-	return append(found, tracefs(o), frames(o), debugfs(o))
+	return append(found, tracefs(o), frames(), debugfs(o))
 }
 
 // tracefs is found where it is mounted; mounting it takes root.
 func tracefs(o Options) Ability {
 	a := Ability{Name: "tracefs", For: "trace: each step of a fault, and who reads a file"}
 	dir, err := mounted(o.Proc, "tracefs")
-	if err == nil && dir == "" {
-		if os.Geteuid() == 0 {
-			a.Available = true // it can be mounted where it is wanted
-			a.Reason = "not mounted; root can: mount -t tracefs nodev /sys/kernel/tracing"
-			return a
-		}
-		a.Reason = "not mounted: mount -t tracefs nodev /sys/kernel/tracing, as root"
+	switch {
+	case err != nil:
+		return a.readable(err)
+	case dir != "":
+		return a.readable(tryInstance(dir))
+	case sys.Able(sys.AbleTracefs) == nil:
+		a.Available = true
+		a.Reason = "not mounted: filemap mounts it for itself while it is used"
 		return a
 	}
-	if err == nil {
-		_, err = os.ReadDir(filepath.Join(dir, "events"))
+	a.Reason = "not mounted: mount -t tracefs nodev /sys/kernel/tracing, as root"
+	if os.Geteuid() == 0 {
+		a.Reason = "not mounted, and mounting it needs CAP_SYS_ADMIN, which this root does not have"
 	}
-	return a.readable(err)
+	return a
+}
+
+// tryInstance makes what a trace works with, and takes it away again.
+func tryInstance(dir string) error {
+	instance := filepath.Join(dir, "instances", "filemap-doctor-"+strconv.Itoa(os.Getpid()))
+	if err := os.Mkdir(instance, 0o700); err != nil {
+		return err
+	}
+	err := errors.Join(
+		os.WriteFile(filepath.Join(instance, "tracing_on"), []byte("0"), 0),
+		os.WriteFile(filepath.Join(instance, "trace_clock"), []byte("mono"), 0))
+	return errors.Join(err, os.Remove(instance))
 }
 
 // mounted returns where a file system of that type is mounted first, "" if nowhere.
@@ -87,23 +106,29 @@ func mounted(proc, kind string) (string, error) {
 	return "", nil
 }
 
-func frames(o Options) Ability {
-	a := Ability{Name: "kpageflags", For: "pages: folio sizes, and which cgroup pays"}
-	f, err := os.Open(filepath.Join(o.Proc, "kpageflags"))
-	if err == nil {
-		_ = f.Close()
-	}
-	return a.readable(err)
+func frames() Ability {
+	return Ability{Name: "kpageflags", For: "pages: folio sizes, and which cgroup pays"}.readable(sys.Able(sys.AbleFrames))
 }
 
 func debugfs(o Options) Ability {
 	a := Ability{Name: "debugfs", For: "reading and changing fault_around_bytes"}
-	_, err := os.Stat(filepath.Join(o.Sys, "kernel/debug/fault_around_bytes"))
+	f, err := os.OpenFile(filepath.Join(o.Sys, "kernel/debug/fault_around_bytes"), os.O_RDWR, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		a.Reason = "not mounted: mount -t debugfs nodev /sys/kernel/debug, as root"
 		return a
 	}
+	if err == nil {
+		err = f.Close()
+	}
 	return a.readable(err)
+}
+
+// needsRoot is what to do where a file of the kernel is refused.
+func needsRoot() string {
+	if os.Geteuid() == 0 {
+		return "needs CAP_SYS_ADMIN, which this root does not have, or is refused by a sandbox"
+	}
+	return "needs root"
 }
 
 func (a Ability) readable(err error) Ability {
@@ -111,7 +136,9 @@ func (a Ability) readable(err error) Ability {
 	case err == nil:
 		a.Available = true
 	case errors.Is(err, fs.ErrPermission):
-		a.Reason = "needs root"
+		a.Reason = needsRoot()
+	case errors.Is(err, errors.ErrUnsupported):
+		a.Reason = "this kernel has none"
 	case errors.Is(err, fs.ErrNotExist):
 		a.Reason = "this kernel has none"
 	default:

@@ -16,10 +16,11 @@ import (
 // Setting is a number that the machine is set to.
 type Setting struct {
 	Name   string `json:"name"`
-	Unit   string `json:"unit"`   // "bytes", "kB", "count", "percent", "mode"
-	Value  *int64 `json:"value"`  // null if it is not known, or without limit
-	Source string `json:"source"` // where it was read
-	Reason string `json:"reason"` // why it is null: "unlimited", "needs root"
+	Unit   string `json:"unit"`           // "bytes", "kB", "count", "percent", "mode"
+	Value  *int64 `json:"value"`          // null if it is not known, or without limit, or a word
+	Word   string `json:"word,omitempty"` // what is set, where that is a word: "madvise"
+	Source string `json:"source"`         // where it was read
+	Reason string `json:"reason"`         // why it is null: "unlimited", "needs root"
 }
 
 // unlimited is the reason of a limit that is none.
@@ -81,7 +82,7 @@ func reasonOf(err error) string {
 	case errors.Is(err, fs.ErrNotExist):
 		return notThere
 	case errors.Is(err, fs.ErrPermission):
-		return "needs root"
+		return needsRoot()
 	}
 	return err.Error()
 }
@@ -242,7 +243,7 @@ func largeFolios(o Options) []Setting {
 		}
 		_, rest, _ := strings.Cut(string(text), "[")
 		word, _, ok := strings.Cut(rest, "]")
-		s := Setting{Name: "transparent_hugepage_" + name, Unit: "mode", Source: source, Reason: "is no number: " + word}
+		s := Setting{Name: "transparent_hugepage_" + name, Unit: "mode", Source: source, Word: word, Reason: "is a word"}
 		if ok {
 			found = append(found, s)
 		}

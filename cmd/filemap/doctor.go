@@ -22,7 +22,8 @@ func newDoctor() *cobra.Command {
 set, and says what of that is unwise for them and what to change. With FILE it looks
 at the file's file system and device as well; a directory will do.
 
-It changes nothing. To see in what pieces a file system keeps files in memory, it
+It changes nothing that stays: of the kernel's tracing it makes an instance, and takes
+it away. To see in what pieces a file system keeps files in memory, it
 writes 256 KiB beside FILE, where it may, to a file that never has a name.
 
 Exit status: 0 when it has looked, whatever it found, 1 when a FILE could not be
@@ -125,6 +126,9 @@ func (s *sheet) doctorSettings(r *doctor.Report) {
 	s.line("")
 	for _, x := range r.Settings {
 		value := x.Reason
+		if x.Word != "" {
+			value = x.Word
+		}
 		if x.Value != nil {
 			value = fmt.Sprintf("%d", *x.Value)
 			if x.Unit == "bytes" {

@@ -1,7 +1,10 @@
 package sys
 
 import (
+	"encoding/binary"
 	"errors"
+	"os"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -19,6 +22,8 @@ const (
 	AblePagemapScan
 	AbleUring
 	AblePerf
+	AbleFrames
+	AbleTracefs
 )
 
 // Able tries whether the kernel has an ability and this user may use it: nil, an
@@ -32,20 +37,19 @@ func Able(a Ability) error {
 	case AblePopulate:
 		err = ablePopulate()
 	case AbleProcessAdvice:
-		_, _, errno := unix.Syscall6(unix.SYS_PROCESS_MADVISE, ^uintptr(0), 0, 0, unix.MADV_PAGEOUT, 0, 0)
-		err = exists(errno)
+		err = ableProcessAdvice()
 	case AbleUserfault:
-		const userModeOnly = 1 // UFFD_USER_MODE_ONLY of linux/userfaultfd.h
-		fd, _, errno := unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC|unix.O_NONBLOCK|userModeOnly, 0, 0)
-		err = closeProbe(int(fd), errno)
+		err = ableUserfault()
 	case AblePagemapScan:
 		err = ablePagemapScan()
 	case AbleUring:
-		var parameters [120]byte // struct io_uring_params of linux/io_uring.h
-		fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&parameters)), 0)
-		err = closeProbe(int(fd), errno)
+		err = ableUring()
 	case AblePerf:
 		err = ablePerf()
+	case AbleFrames:
+		err = ableFrames()
+	case AbleTracefs:
+		err = ableTracefs()
 	}
 	if errors.Is(err, unix.ENOSYS) {
 		return unsupported("this call")
@@ -80,6 +84,143 @@ func ablePopulate() error {
 	return errors.Join(err, r.Release())
 }
 
+// ableProcessAdvice asks to page nothing out of other processes: whether this one has
+// the rights is looked at first. Those of other users count, if there are any; one is
+// enough, since some may be protected from everybody.
+func ableProcessAdvice() error {
+	_, _, errno := unix.Syscall6(unix.SYS_PROCESS_MADVISE, ^uintptr(0), 0, 0, unix.MADV_PAGEOUT, 0, 0)
+	if err := exists(errno); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir("/proc")
+	if err != nil {
+		return err
+	}
+	var ofMine, ofOthers []int
+	for _, e := range entries {
+		pid, err := strconv.Atoi(e.Name())
+		if err != nil || pid == unix.Getpid() {
+			continue
+		}
+		if st, err := e.Info(); err == nil && OwnedBy(st, unix.Geteuid()) {
+			ofMine = append(ofMine, pid)
+		} else if err == nil {
+			ofOthers = append(ofOthers, pid)
+		}
+	}
+	refused, tried := adviseAny(ofOthers)
+	if !tried {
+		refused, _ = adviseAny(ofMine)
+	}
+	return refused
+}
+
+// adviseAny is nil where one of the processes may be advised.
+func adviseAny(pids []int) (refused error, tried bool) {
+	for _, pid := range pids {
+		err := adviseNothing(pid)
+		if err == nil {
+			return nil, true
+		}
+		if !errors.Is(err, unix.ESRCH) { // it has ended, or is the kernel's own
+			refused, tried = err, true
+		}
+	}
+	return refused, tried
+}
+
+func adviseNothing(pid int) error {
+	p, err := OpenProcess(pid)
+	if err != nil {
+		return err
+	}
+	_, _, errno := unix.Syscall6(unix.SYS_PROCESS_MADVISE, uintptr(p.fd), 0, 0, unix.MADV_PAGEOUT, 0, 0)
+	return errors.Join(errnoOrNil(errno), p.Close())
+}
+
+// ableUserfault asks for what tracks written pages.
+func ableUserfault() error {
+	const (
+		userModeOnly = 1          // UFFD_USER_MODE_ONLY of linux/userfaultfd.h
+		uffdAPI      = 0xaa       // UFFD_API
+		uffdioAPI    = 0xc018aa3f // UFFDIO_API
+		wpAsync      = 1 << 15    // UFFD_FEATURE_WP_ASYNC
+	)
+	fd, _, errno := unix.Syscall(unix.SYS_USERFAULTFD, unix.O_CLOEXEC|unix.O_NONBLOCK|userModeOnly, 0, 0)
+	if errno != 0 {
+		return errno
+	}
+	argument := struct{ api, features, ioctls uint64 }{api: uffdAPI, features: wpAsync}
+	_, _, errno = unix.Syscall(unix.SYS_IOCTL, fd, uffdioAPI, uintptr(unsafe.Pointer(&argument)))
+	if errno == unix.EINVAL { // it does not know the feature
+		errno = unix.ENOSYS
+	}
+	return errors.Join(errnoOrNil(errno), unix.Close(int(fd)))
+}
+
+// ableUring makes a ring as it is used, with its mappings.
+func ableUring() error {
+	var parameters [120]byte // struct io_uring_params of linux/io_uring.h
+	fd, _, errno := unix.Syscall(unix.SYS_IO_URING_SETUP, 1, uintptr(unsafe.Pointer(&parameters)), 0)
+	if err := closeProbe(int(fd), errno); err != nil {
+		return err
+	}
+	r, err := NewRing(1)
+	if err != nil {
+		return err
+	}
+	return errors.Join(r.Close(), r.Release())
+}
+
+// ableFrames looks up the frame of a page of this process's own: without
+// CAP_SYS_ADMIN the kernel opens the tables, and shows no frame.
+func ableFrames() error {
+	r, err := MapAnonymous(PageSize, ProtRead|ProtWrite, false)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = r.Release() }()
+	r.TouchStore(0)
+	table, err := os.Open("/proc/self/pagemap")
+	if err != nil {
+		return err
+	}
+	defer table.Close()
+	var entry [8]byte
+	if _, err := table.ReadAt(entry[:], int64(r.Addr())/int64(PageSize)*8); err != nil {
+		return err
+	}
+	flags, err := os.Open("/proc/kpageflags")
+	if err != nil {
+		return err
+	}
+	defer flags.Close()
+	const frames = 1<<55 - 1
+	frame := binary.NativeEndian.Uint64(entry[:]) & frames
+	if frame == 0 {
+		return unix.EPERM
+	}
+	_, err = flags.ReadAt(entry[:], int64(frame)*8)
+	return err
+}
+
+// ableTracefs makes a mount of it that is nowhere in the tree.
+func ableTracefs() error {
+	fs, err := unix.Fsopen("tracefs", unix.FSOPEN_CLOEXEC)
+	if err != nil {
+		return err
+	}
+	defer func() { _ = unix.Close(fs) }()
+	if err := unix.FsconfigCreate(fs); err != nil {
+		return err
+	}
+	mount, err := unix.Fsmount(fs, unix.FSMOUNT_CLOEXEC, 0)
+	if err != nil {
+		return err
+	}
+	return unix.Close(mount)
+}
+
 // ablePagemapScan asks with an argument that no kernel can accept: one that knows
 // the request says so, any other that it does not know it.
 func ablePagemapScan() error {
@@ -100,16 +241,12 @@ func ablePagemapScan() error {
 	return errors.Join(err, unix.Close(fd))
 }
 
-// ablePerf counts this thread's own page faults, in user mode.
+// ablePerf listens to this thread's own page faults, with the smallest buffer.
 func ablePerf() error {
-	attr := unix.PerfEventAttr{
-		Type: unix.PERF_TYPE_SOFTWARE, Config: unix.PERF_COUNT_SW_PAGE_FAULTS,
-		Bits: unix.PerfBitExcludeKernel | unix.PerfBitExcludeHv | unix.PerfBitDisabled,
-	}
-	attr.Size = uint32(unsafe.Sizeof(attr))
-	fd, err := unix.PerfEventOpen(&attr, 0, -1, -1, unix.PERF_FLAG_FD_CLOEXEC)
+	p, err := OpenPerfFaults(PerfOptions{CPU: -1, RingPages: 8})
 	if err != nil {
 		return err
 	}
-	return unix.Close(fd)
+	p.Close()
+	return nil
 }

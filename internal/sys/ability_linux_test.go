@@ -8,7 +8,7 @@ import (
 // What the tests of this module use is there, and trying leaves nothing open.
 func TestAble(t *testing.T) {
 	before := openHandles()
-	for a := AbleCachestat; a <= AblePerf; a++ {
+	for a := AbleCachestat; a <= AbleTracefs; a++ {
 		if err := Able(a); err != nil {
 			t.Logf("ability %d: %v", a, err)
 		}

@@ -14,6 +14,8 @@ const (
 	AblePagemapScan
 	AbleUring
 	AblePerf
+	AbleFrames
+	AbleTracefs
 )
 
 // Able is unsupported: these are calls of Linux.
