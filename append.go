@@ -2,6 +2,7 @@ package filemap
 
 import (
 	"errors"
+	"fmt"
 	"io"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -13,10 +14,11 @@ import (
 // then maps it whole. That is several times cheaper, zeros and all.
 //
 // A piece from writeFrom on is written as it is: one copy into the page cache, which
-// the mapping shows, and neither zeros nor faults.
+// the mapping shows, and neither zeros nor faults. So is every piece where the file is
+// not mapped; it then is never longer than the Map.
 const (
 	prepareLeast = 64 << 10
-	prepareMost  = 2 << 20
+	prepareMost  = 2<<20 - tailUnit
 	writeFrom    = 32 << 10
 )
 
@@ -24,16 +26,29 @@ var zeros [prepareMost]byte
 
 // Append puts p behind the Map's last byte and makes the Map, and the file, longer
 // by it. It returns where in the Map p begins. Slices and pointers stay valid, and
-// who sees the new length sees the bytes. Several goroutines may append: each p is
-// in one piece.
+// readers that see the new length see the bytes. Several goroutines may append: each
+// p is in one piece.
 //
 // The file grows ahead of the Map, to twice its length each time, by no less than
 // 64 KiB and no more than 2 MiB, so that p costs a copy and rarely a system call; one
-// of 32 KiB or more is a pwrite(2). Others who look at the file see that growth, as
-// zeros. [Map.Close], [Map.Trim] and [Map.Resize] cut the file to the Map's length;
-// after a crash it may end in zeros.
+// of 32 KiB or more is a pwrite(2). What is ahead is zeros, and ends in a tail of 48
+// bytes that says how many bytes count. Open, OpenFile and [Map.Refresh] read the tail:
+// a Map of such a file, in any process, has the bytes that were appended and no zeros.
+// Other programs see the zeros and the tail. [Map.Close], [Map.Trim] and [Map.Resize]
+// cut the file to the Map's length.
 //
-// The errors are those of [Map.Resize]; nothing of p counts then.
+// A process that ends without Close loses nothing: whoever opens the file next has all
+// pieces for which Append returned, or one more, whole. After a power cut the bytes up
+// to the last Sync are there; behind them there may be zeros and parts of later pieces,
+// so that records need a checksum there. See "Files that grow" in docs/durability.md.
+//
+// One Map appends to a file at a time. When the file was made shorter or longer by
+// others, or another Map has begun to append, the error is an [ErrBounds] (and
+// [ErrTruncated] when bytes of the Map are gone) and nothing of the file is changed:
+// [Map.Refresh] first. That is noticed when it happened before the call; while Append
+// runs, nobody else may change the file's length.
+//
+// The other errors are those of [Map.Resize]; nothing of p counts then.
 func (m *Map) Append(p []byte) (off int64, err error) {
 	if off, ok := m.appendPrepared(p); ok {
 		return off, nil
@@ -61,42 +76,63 @@ func (m *Map) appendPrepared(p []byte) (off int64, ok bool) {
 	defer m.grow.mu.Unlock()
 	off = m.size.Load()
 	n := int64(len(p))
-	if n > m.grow.prepared-off || m.writesAppend(n) || m.backing != Mapped || m.closed.Load() || m.copyGuarded("append", m.data[off:], p) != nil {
+	if m.grow.prepared == 0 || n > m.grow.prepared-off || m.writesAppend(n) || m.closed.Load() || !m.storePrepared(p, off) {
 		return off, false
 	}
 	m.size.Store(off + n)
 	return off, true
 }
 
-// putLocked stores p to off, the Map's end, after preparing as much as it takes.
+// putLocked puts p to off, the Map's end, after making what room it takes.
 func (m *Map) putLocked(p []byte, off int64) error {
-	if m.grow.prepared == 0 {
-		if err := m.unchangedLocked(); err != nil {
+	if err := m.unchangedLocked(); err != nil {
+		return err
+	}
+	if len(p) == 0 {
+		return nil
+	}
+	if m.grow.tail.at != 0 && !m.grow.tail.ours { // of a Map that has died
+		if err := m.trimLocked(); err != nil {
 			return err
 		}
-		if err := fixed(m.file, sys.Shrinking); err != nil {
-			return err // what is prepared must come off again
-		}
-		m.grow.prepared = off
 	}
-	if m.writesAppend(int64(len(p))) {
+	if m.backing == Read {
+		return m.writeBehind(p, off)
+	}
+	if err := fixed(m.file, sys.Shrinking); err != nil {
+		return err // what is prepared must come off again
+	}
+	need := off + int64(len(p))
+	switch {
+	case m.grow.whole.on:
+		return m.putWhole(p, off)
+	case m.writesAppend(int64(len(p))):
 		return m.writeAppendLocked(p, off)
-	}
-	for len(p) > 0 {
-		room := m.grow.prepared - off
-		if room == 0 {
-			if err := m.prepareLocked(off); err != nil {
-				return err
-			}
-			continue
-		}
-		n := min(int64(len(p)), room)
-		if err := m.storePrepared(p[:n], off); err != nil {
+	case need > m.grow.prepared:
+		if err := m.prepareLocked(off, need); err != nil {
 			return err
 		}
-		p, off = p[n:], off+n
 	}
-	return nil
+	return m.putPrepared(p, off)
+}
+
+// putPrepared stores p to bytes that the file has.
+func (m *Map) putPrepared(p []byte, off int64) error {
+	if m.storePrepared(p, off) {
+		return nil
+	}
+	return m.storeTrouble(off)
+}
+
+// storeTrouble says why a store to the prepared bytes from off did not work.
+func (m *Map) storeTrouble(off int64) error {
+	if err := m.unchangedLocked(); err != nil {
+		return err
+	}
+	if at, bad := m.firstBad(off, m.grow.end-m.offset-off, true); bad {
+		return m.whyLocked("store", at)
+	}
+	return ErrFault
 }
 
 // writesAppend tells whether a piece of n bytes is written and not stored.
@@ -104,56 +140,80 @@ func (m *Map) writesAppend(n int64) bool {
 	return n >= writeFrom && sys.CoherentWrites && sys.Mapped && !m.grow.whole.on
 }
 
-// writeAppendLocked writes p to off, the Map's end, and behind the file's if need be.
+// writeAppendLocked writes p to off, the Map's end.
 func (m *Map) writeAppendLocked(p []byte, off int64) error {
-	end := m.offset + off + int64(len(p))
-	if _, err := m.file.WriteAt(p, m.offset+off); err != nil {
-		return spaceError(errors.Join(err, m.file.Truncate(m.grow.end)))
+	need := off + int64(len(p))
+	if m.offset+need > m.grow.tail.at {
+		if err := m.moveTailLocked(m.placeLocked(off, need)); err != nil {
+			return m.takeBackLocked(err)
+		}
 	}
-	if end >= m.grow.end {
-		m.resizedLocked(end)
-		m.grow.prepared, m.grow.ahead = off+int64(len(p)), false
+	if _, err := m.file.WriteAt(p, m.offset+off); err != nil {
+		return m.takeBackLocked(err)
+	}
+	m.grow.prepared = max(m.grow.prepared, need)
+	if !m.publish(need) {
+		return m.storeTrouble(off)
 	}
 	return nil
 }
 
-// storePrepared stores p to bytes that the file has and that are not the Map's yet.
-func (m *Map) storePrepared(p []byte, off int64) error {
-	if m.backing == Read {
-		_, err := m.file.WriteAt(p, m.offset+off)
-		return spaceError(err)
+// takeBackLocked cuts the file to the Map's length, since making room for more has
+// failed with err.
+func (m *Map) takeBackLocked(err error) error {
+	end := m.offset + m.size.Load()
+	if cutErr := m.file.Truncate(end); cutErr != nil {
+		return spaceError(errors.Join(err, cutErr))
 	}
-	err := m.copyGuarded("append", m.data[off:], p)
-	var fault *Error
-	if errors.As(err, &fault) {
-		return fault.Err
-	}
-	return err
+	m.grow.tailCut()
+	m.resizedLocked(end)
+	m.known.forget()
+	return spaceError(err)
 }
 
-// prepareLocked makes the file longer than off, its end, by zeros.
-func (m *Map) prepareLocked(off int64) error {
-	n := min(max(off&^(prepareLeast-1), prepareLeast), prepareMost)
-	n -= (m.offset + off) % int64(sys.PageSize) // so that what follows is whole pages
-	n = min(n, m.capacity-off)
-	end := m.offset + off
-	if m.grow.whole.on {
-		if err := m.cutWhole(off, off+n); err != nil { // which writes zeros
-			return spaceError(err)
+// writeBehind writes p to the file's end.
+func (m *Map) writeBehind(p []byte, off int64) error {
+	n, err := m.file.WriteAt(p, m.offset+off)
+	if err != nil {
+		if n > 0 {
+			err = errors.Join(err, m.file.Truncate(m.grow.end))
 		}
-		m.grow.prepared = off + n
-		return nil
+		return spaceError(err)
 	}
-	if _, err := m.file.WriteAt(zeros[:n], end); err != nil {
-		return spaceError(errors.Join(err, m.file.Truncate(end)))
+	m.resizedLocked(m.offset + off + int64(n))
+	return nil
+}
+
+// prepareLocked makes room for need bytes of the Map and more behind off, its end: a
+// tail first, and then zeros before it.
+func (m *Map) prepareLocked(off, need int64) error {
+	begin := m.offset + max(off, m.grow.prepared)
+	err := m.moveTailLocked(m.placeLocked(off, need))
+	if err == nil {
+		err = m.writeZeros(begin, m.grow.tail.at)
 	}
-	m.resizedLocked(end + n)
-	m.grow.prepared, m.grow.ahead = off+n, true
+	if err != nil {
+		return m.takeBackLocked(err)
+	}
+	m.grow.prepared = m.grow.tail.at - m.offset
+	return nil
+}
+
+// writeZeros writes zeros to [begin, end) of the file.
+func (m *Map) writeZeros(begin, end int64) error {
+	for begin < end {
+		part := min(end-begin, int64(len(zeros)))
+		if _, err := m.file.WriteAt(zeros[:part], begin); err != nil {
+			return err
+		}
+		begin += part
+	}
 	return nil
 }
 
 // Trim cuts what Append has prepared off the file, which then ends where the Map
-// does. ftruncate(2).
+// does, be it this Map's Append or that of a process that has ended. When the file's
+// length was changed by others it is left alone ([ErrBounds]). ftruncate(2).
 func (m *Map) Trim() error {
 	if err := m.beginGrowth("trim"); err != nil {
 		return err
@@ -166,8 +226,11 @@ func (m *Map) Trim() error {
 }
 
 func (m *Map) trimLocked() error {
-	m.grow.prepared = 0
-	if !m.grow.ahead {
+	if m.grow.whole.on {
+		m.grow.prepared = 0
+		return nil
+	}
+	if m.grow.tail.at == 0 {
 		return nil
 	}
 	if err := m.unchangedLocked(); err != nil {
@@ -177,7 +240,18 @@ func (m *Map) trimLocked() error {
 	if err := m.cutLocked(size, size); err != nil {
 		return err
 	}
-	m.grow.ahead = false
+	m.grow.tailCut()
+	return nil
+}
+
+// trimOwnLocked is trimLocked for Close, which leaves alone what others prepare.
+func (m *Map) trimOwnLocked() error {
+	if !m.grow.tail.ours {
+		return nil
+	}
+	if err := m.trimLocked(); err != nil {
+		return fmt.Errorf("what Append has prepared was not cut off: %w", err)
+	}
 	return nil
 }
 

@@ -142,6 +142,8 @@ func crashChild(kind, path string) error {
 		return syncedChild(path)
 	case "appended":
 		return appendedChild(path)
+	case "logged":
+		return loggedChild(path)
 	}
 	options := []filemap.Option{filemap.ReadWrite, filemap.Atomic}
 	if kind == "staged" {

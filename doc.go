@@ -32,8 +32,9 @@
 //
 // # Lock order
 //
-// Map.mu, then syncState.mu, then quarantine.mu. Loads, stores and copies take
-// none.
+// Map.mu, then syncState.mu, then growth.mu, then quarantine.mu. Loads, stores and
+// copies take none. Append's copy has growth.mu alone: what a fault there was about is
+// found out when it is given back.
 //
 // # Systems
 //

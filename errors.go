@@ -113,9 +113,11 @@ var (
 	ErrOption = errors.New("option does not apply")
 
 	// ErrTruncated: the access is beyond the present end of the file, which has
-	// become shorter since it was mapped. A retry helps only when it grows again. From
-	// Sync or Commit of a [Staged] or [Atomic] Map: the file is or was shorter, and
-	// stores beyond its end are gone; [Map.Discard] the rest.
+	// become shorter since it was mapped. A retry helps only when it grows again. The
+	// last page of the file can be accessed to its end, beyond that of the file: loads
+	// are zeros, and stores are lost, which Sync tells. From Sync or Commit of a
+	// [Staged] or [Atomic] Map: the file is or was shorter, and stores beyond its end
+	// are gone; [Map.Discard] the rest.
 	ErrTruncated = errors.New("the file has become shorter than its mapping")
 
 	// ErrReplaced: the mapping shows another file than its descriptor and path do by

@@ -15,6 +15,8 @@ var (
 // wants it, fewer than len(p) bytes come with an error: io.EOF at the mapping's
 // end, an *Error where a page could not be had, with n the bytes before it.
 // It never makes the process crash, and a Close meanwhile ends it with ErrClosed.
+// Where others have cut the file, bytes behind its end that are in its last page read
+// as zeros; those of later pages are an [ErrTruncated].
 //
 // Where the pages are in memory it is one copy from the page cache and no system
 // call, once the Map knows; where they are not, a pread(2), in which the goroutine
@@ -67,7 +69,8 @@ func (m *Map) read(op string, p []byte, off int64) (int, error) {
 // them may be.
 //
 // It is one copy into the page cache (into private memory for Private) and no
-// system call; [Map.Sync] makes it durable.
+// system call; [Map.Sync] makes it durable. Where others have cut the file, bytes
+// behind its end that are in its last page are stored and lost: Sync tells.
 func (m *Map) WriteAt(p []byte, off int64) (int, error) {
 	want, size := int64(len(p)), m.size.Load()
 	switch {

@@ -14,7 +14,8 @@ import (
 // faults, which is an error under [Map.Guard], and does not read or write
 // memory that has come to belong to somebody else.
 //
-// What [Map.Append] has prepared is cut off the file.
+// What [Map.Append] has prepared is cut off the file, unless others have changed the
+// file's length: it is then left as it is, which is an [ErrBounds] here.
 //
 // Of a [Staged] or [Atomic] Map it throws away what was not synced or committed.
 //
@@ -29,7 +30,7 @@ func (m *Map) Close() error {
 	}
 	tracker.closed(m)
 	m.grow.mu.Lock()
-	err := m.trimLocked()
+	err := m.trimOwnLocked()
 	m.grow.mu.Unlock()
 	if m.region.Len() > 0 {
 		err = errors.Join(err, retired.add(m))

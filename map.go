@@ -21,7 +21,7 @@ import (
 // A Map that is dropped without Close stays mapped until the process ends: no
 // finalizer unmaps it, since a slice of it may still be in use.
 type Map struct {
-	size    atomic.Int64 // the number of bytes; changed by Resize and Refresh alone
+	size    atomic.Int64 // the number of bytes; changed by Resize, Append and Refresh alone
 	data    []byte       // these bytes and those reserved behind them, inside region; set once; nil when backing is Read
 	region  sys.Region   // whole pages; the zero Region for an empty mapping that cannot grow
 	begin   int          // where data begins in region
@@ -253,16 +253,18 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 	if err != nil {
 		return nil, openError(path, err)
 	}
+	m := &Map{path: path, mode: c.mode, flags: c.flags, backing: native, offset: c.offset, file: f, data: []byte{}}
+	m.grow.end = size
 	n := c.length
 	if n == ToEnd {
+		m.grow.tail, size, _ = readTail(f, size)
 		n = max(size-c.offset, 0)
 	}
 	if c.moved {
 		n = c.size
 	}
-	m := &Map{path: path, mode: c.mode, flags: c.flags, backing: native, offset: c.offset, file: f, data: []byte{}}
 	m.size.Store(n)
-	m.capacity, m.fixed, m.grow.end = max(n, c.reserve), c.length != ToEnd, size
+	m.capacity, m.fixed = max(n, c.reserve), c.length != ToEnd
 	if c.offset > size || n > size-c.offset {
 		return nil, m.fail("open", 0, n, fmt.Errorf("%w of the file, which has %d bytes", ErrBounds, size))
 	}
@@ -276,15 +278,16 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 		return m, nil
 	case c.has(Unmapped):
 		err = errReadWanted
-	case m.capacity > math.MaxInt-int64(m.begin+sys.Granularity):
+	case m.capacity > math.MaxInt-int64(m.begin+sys.Granularity+c.tailRoom(n)):
 		err = ErrTooLarge
 	default:
 		if m.capacity > n && !mapsBeyondEnd {
 			err = m.makeWhole()
 		}
 		if err == nil {
+			room := c.tailRoom(n)
 			err = m.attach(int(m.capacity), func(n int) (sys.Region, error) {
-				return sys.MapFile(f, aligned, n, c.prot(), c.sharing())
+				return sys.MapFile(f, aligned, n+room, c.prot(), c.sharing())
 			})
 		}
 		if err == nil {

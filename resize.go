@@ -4,6 +4,7 @@ import (
 	"errors"
 	"fmt"
 	"sync"
+	"sync/atomic"
 
 	"github.com/filemap-go/filemap/internal/sys"
 )
@@ -17,15 +18,17 @@ import (
 //	├──────────────────┼───────────┼──────────────────────┤
 //	│ the Map's bytes  │ prepared  │ reserved addresses   │
 //	                     by Append   beyond the file
+//	                     (tail.go)
 //
 // growth is what Resize, Refresh and Append keep of that. Lock order: Map.mu
 // (shared), syncState.mu, growth.mu.
 type growth struct {
 	mu       sync.Mutex
-	end      int64 // of the file, as far as this Map made it or saw it
-	prepared int64 // up to where of the mapping Append may store; 0: it has not begun
-	ahead    bool  // the file is longer than the Map, by Append's doing
-	whole    whole // how it is done where nothing can be mapped beyond the end
+	end      int64        // of the file, as far as this Map made it or saw it
+	prepared int64        // up to where of the mapping Append may store; 0: it has not begun
+	tail     tail         // of the file, which is longer than the Map then
+	tailPage atomic.Int64 // where in the region its page begins, when it is ours; 0: it is not
+	whole    whole        // how it is done where nothing can be mapped beyond the end
 }
 
 // Resize makes the file so long that the Map has n bytes, and the Map with it.
@@ -35,7 +38,8 @@ type growth struct {
 // [ErrNoSpace] here, which leaves the old size, and not a failing store later;
 // with [Sparse] they have none. Bytes that are cut off are gone: a slice of them
 // faults, which is an [ErrTruncated] under [Map.Guard], and the methods say
-// [ErrBounds].
+// [ErrBounds], though up to the end of the last page it is zeros, and what is stored
+// there is lost.
 //
 // More than was reserved is [ErrReserved]: see [Reserve] and [Map.Move]. A file
 // that another process has made longer or shorter is left alone ([ErrBounds]):
@@ -103,6 +107,9 @@ func (m *Map) resizeLocked(n int64) error {
 		return err
 	}
 	old := m.size.Load()
+	if m.grow.end > m.offset+old && !m.grow.whole.on {
+		return fmt.Errorf("%w: the file has %d bytes, more than the Map, and they would be cut off", ErrReserved, m.grow.end)
+	}
 	if n > old {
 		if err := m.lengthenLocked(n); err != nil {
 			return err
@@ -118,15 +125,6 @@ func (m *Map) resizeLocked(n int64) error {
 	return nil
 }
 
-// unchangedLocked checks that the file is as long as this Map left it.
-func (m *Map) unchangedLocked() error {
-	st, err := m.file.Stat()
-	if err == nil && st.Size != m.grow.end {
-		err = fmt.Errorf("%w: the file has %d bytes and not the %d that were mapped (somebody else resized it: Refresh first)", ErrBounds, st.Size, m.grow.end)
-	}
-	return err
-}
-
 // lengthenLocked makes the file long enough for n bytes of the Map, or leaves it as
 // it was.
 func (m *Map) lengthenLocked(n int64) (err error) {
@@ -134,9 +132,12 @@ func (m *Map) lengthenLocked(n int64) (err error) {
 		return m.lengthenWhole(n)
 	}
 	end := m.offset + n
-	if m.flags&Sparse != 0 {
+	err = m.clearEdge(end)
+	switch {
+	case err != nil:
+	case m.flags&Sparse != 0:
 		err = m.file.Truncate(end)
-	} else {
+	default:
 		err = m.file.Allocate(m.grow.end, end-m.grow.end)
 	}
 	if err != nil {
@@ -145,6 +146,14 @@ func (m *Map) lengthenLocked(n int64) (err error) {
 	}
 	m.resizedLocked(end)
 	return nil
+}
+
+// clearEdge begins to lengthen the file to end by zeros up to the end of its last page.
+// A slice from before the Map was made shorter reaches into that page, beyond the end
+// of the file, and what was stored there is still in it, on many file systems.
+func (m *Map) clearEdge(end int64) error {
+	page := int64(sys.PageSize)
+	return m.writeZeros(m.grow.end, min((m.grow.end+page-1)&^(page-1), end))
 }
 
 // cutLocked makes the file end with the first n bytes of the old ones of the Map.
@@ -183,6 +192,10 @@ func spaceError(err error) error {
 // was opened with. It returns the new length. Where the file has more than that
 // there is an [ErrReserved] too. fstat(2).
 //
+// Of a file that another Map is appending to, it has the bytes for which [Map.Append]
+// has returned, and not the zeros that are prepared behind them: what Refresh returns
+// may be read at once. That is a pread(2) more.
+//
 // It changes nothing for slices that were handed out: bytes that the file lost
 // fault, whether or not anybody called Refresh.
 //
@@ -211,15 +224,20 @@ func (m *Map) Refresh() (int64, error) {
 	if err != nil {
 		return m.Len(), m.fail("refresh", 0, 0, err)
 	}
-	if (m.grow.ahead || m.grow.whole.on) && st.Size == m.grow.end {
+	if (m.grow.tail.ours || m.grow.whole.on) && st.Size == m.grow.end && m.tailIntactLocked() {
 		return m.Len(), nil
 	}
-	has := max(st.Size-m.offset, 0)
+	m.grow.tailCut()
+	m.grow.end = st.Size
+	length := st.Size
+	if !m.fixed {
+		m.grow.tail, length, _ = readTail(m.file, st.Size)
+	}
+	has := max(length-m.offset, 0)
 	n := min(has, m.capacity)
 	if n < m.size.Load() {
 		m.known.forget()
 	}
-	m.grow.end, m.grow.ahead, m.grow.prepared = st.Size, false, 0
 	m.size.Store(n)
 	if m.stage != nil && m.stage.bare.Load() {
 		m.watchAllLocked()

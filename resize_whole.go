@@ -17,7 +17,8 @@ import (
 // whole is what growth knows of it; only Windows comes here, and the tests.
 type whole struct {
 	on    bool
-	moved bool // another Map has the file now, and will cut it
+	moved bool  // another Map has the file now, and will cut it
+	high  int64 // the most bytes that the Map has had: slices of them can still be stored through
 }
 
 var errWholeRead = errors.New("this system makes room for a file that grows by making it long, which takes a ReadWrite mapping")
@@ -38,10 +39,13 @@ func (m *Map) makeWhole() error {
 
 // lengthenWhole gives blocks to the bytes from the Map's end to n.
 func (m *Map) lengthenWhole(n int64) error {
+	old := m.size.Load()
+	if err := m.cutWhole(old, min(n, m.grow.whole.high)); err != nil {
+		return spaceError(err)
+	}
 	if m.flags&Sparse != 0 {
 		return nil
 	}
-	old := m.size.Load()
 	m.sync.resized.Store(true)
 	return spaceError(m.file.Allocate(m.offset+old, n-old))
 }
@@ -49,14 +53,23 @@ func (m *Map) lengthenWhole(n int64) error {
 // cutWhole puts zeros where the Map's bytes from n to old were.
 func (m *Map) cutWhole(n, old int64) error {
 	m.sync.resized.Store(true)
-	for off := n; off < old; {
-		part := min(old-off, int64(len(zeros)))
-		if _, err := m.file.WriteAt(zeros[:part], m.offset+off); err != nil {
-			return err
+	m.grow.whole.high = max(m.grow.whole.high, old)
+	return m.writeZeros(m.offset+n, m.offset+old)
+}
+
+// putWhole stores p to off, the Map's end, after giving blocks to what it takes.
+func (m *Map) putWhole(p []byte, off int64) error {
+	need := off + int64(len(p))
+	m.grow.prepared = max(m.grow.prepared, off)
+	if need > m.grow.prepared {
+		ahead := min(max(off&^(prepareLeast-1), prepareLeast), prepareMost)
+		end := min(max(need, off+ahead-(m.offset+off)%int64(sys.PageSize)), m.capacity)
+		if err := m.cutWhole(m.grow.prepared, end); err != nil { // which writes zeros
+			return spaceError(err)
 		}
-		off += part
+		m.grow.prepared = end
 	}
-	return nil
+	return m.putPrepared(p, off)
 }
 
 // endWhole cuts the file, which is not mapped any more, to the Map's length.

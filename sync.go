@@ -25,6 +25,9 @@ type syncState struct {
 // read them back after a power cut (the file's size; for a file that Create
 // made, its directory entry), are on the device, as far as the device tells.
 //
+// A file that has become shorter than the Map is an [ErrTruncated]: what was stored
+// behind its end is lost. That is for as long as it is so.
+//
 // The first failure stays: the kernel marks the pages clean after it, so that a
 // later success would prove nothing, and every later Sync returns it again. What
 // is in memory is still there: write it elsewhere.
@@ -66,7 +69,24 @@ func (m *Map) SyncRange(off, n int64) error {
 	if m.sync.failed != nil {
 		return m.fail("sync", off, n, m.sync.failed)
 	}
+	if err := m.stillHas(off + n); err != nil {
+		return m.fail("sync", off, n, err)
+	}
 	return nil
+}
+
+// stillHas checks that the file has the first n bytes of a Map that stores to it, or
+// as many as the Map has by now: what is stored beyond the end of a file is lost, also
+// where its page can be stored to. m.mu is held.
+func (m *Map) stillHas(n int64) error {
+	if m.mode != ReadWrite || !m.file.Valid() {
+		return nil
+	}
+	st, err := m.file.Stat()
+	if err == nil && st.Size < m.offset+min(n, m.Len()) {
+		err = fmt.Errorf("%w: it has %d bytes now", ErrTruncated, st.Size)
+	}
+	return err
 }
 
 func (m *Map) syncPages(off, n int64) error {
@@ -76,6 +96,10 @@ func (m *Map) syncPages(off, n int64) error {
 		}
 	} else if n > 0 {
 		begin, length := m.pagesOf(off, n)
+		length, err := m.syncTail(begin, length)
+		if err != nil {
+			return err
+		}
 		unmap := m.dirtyFolios(begin, length)
 		if err := m.region.Sync(m.file, begin, length); err != nil {
 			return err
@@ -94,6 +118,20 @@ func (m *Map) syncPages(off, n int64) error {
 		m.sync.newEntry = false
 	}
 	return nil
+}
+
+// syncTail sees to the page that says how many bytes were appended, which a sync of
+// [begin, begin+length) of the region must make durable too: it returns a length with
+// which the sync does, or has synced that page.
+func (m *Map) syncTail(begin, length int) (int, error) {
+	at := int(m.grow.tailPage.Load())
+	switch {
+	case at == 0 || at < begin+length:
+		return length, nil
+	case at-begin-length <= prepareMost+tailUnit:
+		return at + sys.PageSize - begin, nil
+	}
+	return length, m.region.Sync(m.file, at, sys.PageSize)
 }
 
 // StartWriteback has the kernel begin to write the stores to the n bytes from
