@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/internal/undo"
 	"github.com/filemap-go/filemap/pagecache"
 )
 
@@ -25,6 +26,7 @@ type target struct {
 	reading  *buffer  // all of it, or what base reads of it
 	seen     os.FileInfo
 	scratch  string // the directory to remove
+	acts     undo.Journal
 }
 
 // fileName is what the article calls its file.
@@ -161,7 +163,7 @@ func (t *target) make(ctx context.Context, dir string, integers int64) error {
 // scratchIn makes the directory for the file inside dir or, when dir is no place to
 // write, inside otherwise if that is not "".
 func (t *target) scratchIn(dir, otherwise string) error {
-	scratch, err := makeScratch(dir, otherwise)
+	scratch, err := makeScratch(&t.acts, dir, otherwise)
 	if err != nil {
 		return err
 	}
@@ -183,13 +185,13 @@ func (t *target) filled(err error) error {
 
 // makeScratch makes a directory that nobody else has. Without dir the working
 // directory is tried, then the one for temporary files.
-func makeScratch(dir, otherwise string) (string, error) {
+func makeScratch(acts *undo.Journal, dir, otherwise string) (string, error) {
 	if dir == "" {
 		dir, otherwise = ".", os.TempDir()
 	}
-	scratch, err := os.MkdirTemp(dir, "filemap-compare-")
+	scratch, err := makeScratchIn(acts, dir)
 	if err != nil && otherwise != "" {
-		scratch, err = os.MkdirTemp(otherwise, "filemap-compare-")
+		scratch, err = makeScratchIn(acts, otherwise)
 		dir = otherwise
 	}
 	switch {
@@ -199,6 +201,11 @@ func makeScratch(dir, otherwise string) (string, error) {
 		return "", fmt.Errorf("%s is full: free space or choose another place with --dir (%w)", dir, err)
 	}
 	return "", fmt.Errorf("no file can be made in %s: choose another place with --dir (%w)", dir, err)
+}
+
+func makeScratchIn(acts *undo.Journal, dir string) (string, error) {
+	scratch := undo.Name(dir, "filemap-compare-")
+	return scratch, acts.Make(undo.Tree, scratch, func() error { return os.Mkdir(scratch, 0o700) })
 }
 
 // fill writes the file in pieces: those given, and large ones everywhere else, as
@@ -289,10 +296,8 @@ func (t *target) close() error {
 	if t.reading != nil {
 		err = errors.Join(err, t.reading.close())
 	}
-	if t.scratch != "" {
-		if failed := os.RemoveAll(t.scratch); failed != nil {
-			err = errors.Join(err, fmt.Errorf("%s could not be removed, remove it by hand: %w", t.scratch, failed))
-		}
+	if failed := t.acts.Close(); failed != nil {
+		err = errors.Join(err, fmt.Errorf("%s could not be removed (the next run tries again): %w", t.scratch, failed))
 	}
 	return err
 }

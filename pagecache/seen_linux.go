@@ -15,6 +15,7 @@ import (
 	"time"
 
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/internal/undo"
 )
 
 // watched are the tracepoints of the page cache that say who reads. That a fault
@@ -51,18 +52,17 @@ func (h *handle) watch(ctx context.Context, d time.Duration) (seen *Seen, err er
 	if err != nil {
 		return nil, err
 	}
-	root, unmount, err := tracefs()
+	undo.CleanUp()
+	var made undo.Journal
+	defer func() { err = errors.Join(err, made.Close()) }()
+	root, err := tracefs(&made)
 	if err != nil {
 		return nil, err
 	}
-	defer func() { err = errors.Join(err, unmount()) }()
-	removeLeftovers(root)
-	dir := filepath.Join(root, "instances", instancePrefix+strconv.Itoa(os.Getpid()))
-	if err := os.Mkdir(dir, 0o700); err != nil {
+	dir := undo.Name(filepath.Join(root, "instances"), instancePrefix)
+	if err := made.Make(undo.Instance, dir, func() error { return os.Mkdir(dir, 0o700) }); err != nil {
 		return nil, err
 	}
-	// rmdir, which also ends what is enabled in it. Its files are not to be removed.
-	defer func() { err = errors.Join(err, removeInstance(dir)) }()
 	if err := enable(dir, name.Inode); err != nil {
 		return nil, err
 	}
@@ -80,49 +80,27 @@ func (h *handle) watch(ctx context.Context, d time.Duration) (seen *Seen, err er
 }
 
 // tracefs returns where it is mounted, or mounts it for itself.
-func tracefs() (dir string, unmount func() error, err error) {
+func tracefs(made *undo.Journal) (string, error) {
 	mounts, err := os.Open("/proc/self/mounts")
 	if err != nil {
-		return "", nil, err
+		return "", err
 	}
 	defer mounts.Close()
 	for lines := bufio.NewScanner(mounts); lines.Scan(); {
 		fields := strings.Fields(lines.Text())
 		// Another run's own is not for us: it goes with that run.
 		if len(fields) > 2 && fields[2] == "tracefs" && !strings.ContainsAny(fields[1], `\`) && !strings.Contains(fields[1], "/filemap-tracefs-") {
-			return fields[1], func() error { return nil }, nil
+			return fields[1], nil
 		}
 	}
-	if dir, err = os.MkdirTemp("", "filemap-tracefs-"); err != nil {
-		return "", nil, err
+	dir := undo.Name(os.TempDir(), "filemap-tracefs-")
+	if err := made.Make(undo.Dir, dir, func() error { return os.Mkdir(dir, 0o700) }); err != nil {
+		return "", err
 	}
-	if err := sys.MountTracefs(dir); err != nil {
-		return "", nil, errors.Join(fmt.Errorf("needs tracefs: %w", err), os.Remove(dir))
+	if err := made.Make(undo.Mount, dir, func() error { return sys.MountTracefs(dir) }); err != nil {
+		return "", fmt.Errorf("needs tracefs: %w", err)
 	}
-	return dir, func() error { return errors.Join(sys.Unmount(dir), os.Remove(dir)) }, nil
-}
-
-// removeInstance tries again: a program that is just being started has, until it
-// runs, what this one has open.
-func removeInstance(dir string) (err error) {
-	for range 100 {
-		if err = os.Remove(dir); err == nil {
-			return nil
-		}
-		time.Sleep(10 * time.Millisecond)
-	}
-	return err
-}
-
-// removeLeftovers takes away instances whose process has ended.
-func removeLeftovers(root string) {
-	all, _ := filepath.Glob(filepath.Join(root, "instances", instancePrefix+"*"))
-	for _, dir := range all {
-		pid, err := strconv.Atoi(strings.TrimPrefix(filepath.Base(dir), instancePrefix))
-		if err == nil && !sys.Alive(pid) {
-			_ = os.Remove(dir)
-		}
-	}
+	return dir, nil
 }
 
 func write(dir, name, text string) error {

@@ -10,6 +10,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/filemap-go/filemap/internal/undo"
+
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -74,12 +76,13 @@ func TestWatchReaders(t *testing.T) {
 	if _, err := WatchReaders(cancelled, path, time.Hour); !errors.Is(err, context.Canceled) {
 		t.Errorf("cancelled: %v", err)
 	}
-	root, unmount, err := tracefs()
+	var made undo.Journal
+	root, err := tracefs(&made)
 	if err != nil {
 		t.Fatal(err)
 	}
 	left, _ := filepath.Glob(filepath.Join(root, "instances", instancePrefix+"*"))
-	if err := unmount(); err != nil || len(left) > 0 {
+	if err := made.Close(); err != nil || len(left) > 0 {
 		t.Errorf("left: %q, %v", left, err)
 	}
 }

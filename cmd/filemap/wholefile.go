@@ -9,9 +9,9 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
-	"sync"
 
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/internal/undo"
 )
 
 // wholeFile is a file that a flag names, and that is there as a whole or not at all.
@@ -21,8 +21,8 @@ import (
 //     link is followed: what it names is written, and it stays.
 //  2. What is written goes to a file without a name in the same directory, or, where
 //     there is no such thing, to one of a name that nobody can guess. Whatever ends
-//     the run, the first leaves nothing; the second is removed by discard, and by
-//     removeUnfinished on a signal.
+//     the run, the first leaves nothing; the second is removed by discard, and after
+//     a kill by the next run of any verb (package undo).
 //  3. When all is written, and on the device, it takes the place of the old one. It
 //     has the mode and owner of that, or, as a new file, what the umask says.
 //
@@ -35,6 +35,7 @@ type wholeFile struct {
 	part   *os.File
 	name   string // of part; "" while it has none
 	inside bool   // part is in the directory of target
+	made   undo.Journal
 }
 
 // newWholeFile finds out, before the work, whether the file that a flag names can
@@ -113,11 +114,13 @@ func (w *wholeFile) createIn(dir string, perm uint32) (err error) {
 	if w.part, err = sys.CreateUnnamed(dir, perm); err == nil {
 		return nil
 	}
-	w.name = unguessable(dir, w.target)
-	unfinished.add(w.name)
-	if w.part, err = os.OpenFile(w.name, os.O_RDWR|os.O_CREATE|os.O_EXCL, fs.FileMode(perm)); err != nil {
-		unfinished.done(w.name)
-		w.name = ""
+	name := unguessable(dir, w.target)
+	err = w.made.Make(undo.File, name, func() error {
+		w.part, err = os.OpenFile(name, os.O_RDWR|os.O_CREATE|os.O_EXCL, fs.FileMode(perm))
+		return err
+	})
+	if err == nil {
+		w.name = name
 	}
 	return err
 }
@@ -155,9 +158,7 @@ func (w *wholeFile) finish(write func(io.Writer) error) error {
 	}
 	if w.name == "" {
 		name := unguessable(filepath.Dir(w.target), w.target)
-		unfinished.add(name)
-		if err := sys.NameUnnamed(w.part, name); err != nil {
-			unfinished.done(name)
+		if err := w.made.Make(undo.File, name, func() error { return sys.NameUnnamed(w.part, name) }); err != nil {
 			return err
 		}
 		w.name = name
@@ -179,8 +180,7 @@ func (w *wholeFile) replace() error {
 	if err != nil {
 		return err
 	}
-	unfinished.done(w.name)
-	w.name = ""
+	w.made.Forget(undo.File, w.name)
 	w.discard()
 	return ignoreUnsupported(sys.SyncDirOf(w.target))
 }
@@ -211,38 +211,6 @@ func (w *wholeFile) discard() {
 		return
 	}
 	_ = w.part.Close()
-	if w.name != "" {
-		_ = os.Remove(w.name)
-		unfinished.done(w.name)
-	}
+	_ = w.made.Close()
 	w.part, w.name = nil, ""
-}
-
-// names of files that are being written, by all of this process.
-type pendingNames struct {
-	mu    sync.Mutex
-	names map[string]struct{}
-}
-
-var unfinished = pendingNames{names: map[string]struct{}{}}
-
-func (p *pendingNames) add(name string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	p.names[name] = struct{}{}
-}
-
-func (p *pendingNames) done(name string) {
-	p.mu.Lock()
-	defer p.mu.Unlock()
-	delete(p.names, name)
-}
-
-// removeUnfinished removes the files that are being written, for who ends the process
-// at once. No further one gets a name.
-func removeUnfinished() {
-	unfinished.mu.Lock() // and not again
-	for name := range unfinished.names {
-		_ = os.Remove(name)
-	}
 }

@@ -105,22 +105,3 @@ func TestWholeFileFollowsLinks(t *testing.T) {
 		t.Errorf("left: %q", got)
 	}
 }
-
-// A file that has a name while it is written is removed when the process is ended.
-func TestUnfinishedFilesAreRemoved(t *testing.T) {
-	dir := t.TempDir()
-	p := &pendingNames{names: map[string]struct{}{}}
-	before := unfinished.names
-	defer func() { unfinished.names = before }()
-	unfinished.names = p.names
-	path := filepath.Join(dir, "part")
-	if err := os.WriteFile(path, nil, 0o600); err != nil {
-		t.Fatal(err)
-	}
-	unfinished.add(path)
-	removeUnfinished()
-	unfinished.mu.Unlock()
-	if got := namesIn(t, dir); len(got) != 0 {
-		t.Errorf("left: %q", got)
-	}
-}
