@@ -9,7 +9,10 @@ import (
 
 // addresses is what a process maps, as far as was heard: later mappings replace
 // what they cover. Ranges do not overlap and are in order.
-type addresses struct{ ranges []mapped }
+type addresses struct {
+	ranges []mapped
+	isGo   bool // some of the code is written in Go
+}
 
 // mapped is a piece of a process's address space.
 type mapped struct {
@@ -53,4 +56,4 @@ func (a *addresses) find(address uint64) (file int, offset uint64, found bool) {
 	return r.file, r.offset + (address - r.start), true
 }
 
-func (a *addresses) copy() *addresses { return &addresses{append([]mapped(nil), a.ranges...)} }
+func (a *addresses) copy() *addresses { return &addresses{append([]mapped(nil), a.ranges...), a.isGo} }

@@ -5,21 +5,27 @@ package observe
 import (
 	"fmt"
 	"path/filepath"
+	"slices"
 	"sort"
 	"strings"
 
 	"github.com/filemap-go/filemap/observe/event"
 )
 
-// attribution finds out which files a program's faults were about.
+// attribution finds out which files a program's faults were about, as the records come
+// in. What it keeps does not grow with their number: every fault is counted, and a
+// sample of them is kept as events.
 type attribution struct {
-	doc    *Document
-	page   int64
-	zero   int64
-	spaces map[int32]*addresses // by process
-	files  map[fileKey]int
-	about  []*fileWork // of each file
-	end    int64
+	doc       *Document
+	page      int64
+	zero, end int64 // CLOCK_MONOTONIC, of the trace
+	pairs     pairing
+	spaces    map[int32]*addresses // by process
+	files     map[fileKey]int
+	about     []*fileWork // of each file
+	keep      samples
+	named     *fileNames
+	byPoints  bool // tracepoints tell what is read
 }
 
 // fileKey names a file as the kernel does, or memory without one by its label.
@@ -29,47 +35,35 @@ type fileKey struct {
 	label        string
 }
 
-// fileWork is what faults did to one file.
+// fileWork is what faults and reads did to one file.
 type fileWork struct {
 	FileFaults
-	last             map[int]int64 // of each thread: the page of its last fault
-	pages            map[int64]bool
-	forward, onwards int64 // faults that came soon after the one before; that had one before
-	backward         int64
-	added            int64 // pages that came into the cache
+	pages    pageSet // that faulted
+	order    order   // of its faults
+	waiting  order   // of those that waited for the device
+	inGo     int64   // of these, in programs written in Go
+	added    int64   // pages that came into the cache
+	largest  int64   // folio among them, in pages
+	readPage int64   // pages that read(2) looked up
 }
 
-// near is how many pages a fault may be ahead of the one before to count as in
-// order: what fault-around and one readahead window skip.
-const near = 64
+// mostFiles bounds the list of files; those beyond it count together.
+const mostFiles = 1 << 14
 
-// attribute makes the document of a command's records.
-func attribute(doc *Document, records []perfRecord, page int64) *attribution {
-	a := &attribution{doc: doc, page: page, spaces: map[int32]*addresses{}, files: map[fileKey]int{}}
-	faults := pairFaults(records) // which puts the records in order
-	if len(records) > 0 {
-		a.zero = int64(records[0].Time)
-		a.end = int64(records[len(records)-1].Time)
+func newAttribution(doc *Document, proc string) *attribution {
+	return &attribution{
+		doc: doc, page: doc.Machine.PageBytes,
+		spaces: map[int32]*addresses{}, files: map[fileKey]int{}, named: newFileNames(proc, doc.Command),
 	}
-	next := 0
-	for i := range faults { // by their end; they are wanted by their begin
-		if i > 0 && faults[i].start < faults[i-1].start {
-			sort.SliceStable(faults, func(i, j int) bool { return faults[i].start < faults[j].start })
-			break
-		}
+}
+
+// record takes one in; they come in order.
+func (a *attribution) record(r *perfRecord) {
+	if f, ended := a.pairs.record(r, a.locate); ended {
+		a.fault(f)
+		return
 	}
-	for i := range records {
-		r := &records[i]
-		for next < len(faults) && faults[next].start <= int64(r.Time) {
-			a.fault(&faults[next])
-			next++
-		}
-		a.mapping(r)
-	}
-	for ; next < len(faults); next++ {
-		a.fault(&faults[next])
-	}
-	return a
+	a.mapping(r)
 }
 
 // mapping follows what processes map.
@@ -84,6 +78,9 @@ func (a *attribution) mapping(r *perfRecord) {
 		}
 		file := a.file(r)
 		space.put(mapped{r.Addr, r.Addr + r.Length, r.Offset, file})
+		if r.Prot&protExec != 0 && r.Inode != 0 && a.named.isGo(r.PID, r.Name) {
+			space.isGo = true
+		}
 		a.region(r, file)
 	case perfRecordFork:
 		if r.PID != r.ParentPID && a.spaces[r.ParentPID] != nil {
@@ -105,30 +102,43 @@ func (a *attribution) region(r *perfRecord, file int) {
 	if a.doc.Files[file].Role == RoleMemory {
 		return
 	}
+	if !a.keep.region() {
+		return
+	}
 	e := event.New(event.Map, int64(r.Time)-a.zero, 0, int64(r.Offset))
 	e.Length, e.Address, e.File, e.Thread, e.Seen = int64(r.Length), r.Addr, file, int(r.TID), "perf"
-	a.doc.Events = append(a.doc.Events, e)
+	a.keep.add(e)
 }
 
 func (a *attribution) file(r *perfRecord) int {
-	key := fileKey{r.Major, r.Minor, r.Inode, ""}
-	role, path := RoleMapped, r.Name
 	if r.Inode == 0 {
-		role, path = RoleMemory, labelOf(r.Name)
-		key = fileKey{label: path}
+		label := labelOf(r.Name)
+		return a.known(fileKey{label: label}, File{Path: label, Role: RoleMemory})
 	}
-	return a.known(key, File{Path: path, Role: role, Major: r.Major, Minor: r.Minor, Inode: r.Inode})
+	key := fileKey{r.Major, r.Minor, r.Inode, ""}
+	i := a.known(key, File{Path: r.Name, Role: RoleMapped, Major: r.Major, Minor: r.Minor, Inode: r.Inode})
+	if f := &a.doc.Files[i]; f.Role == RoleRead { // it was read before it is mapped
+		f.Role, f.Path = RoleMapped, r.Name
+		a.about[i].Path = f.Path
+	}
+	return i
 }
+
+// protExec is PROT_EXEC: the mapping is of a program's code.
+const protExec = 4
 
 func (a *attribution) known(key fileKey, f File) int {
 	i, known := a.files[key]
+	if !known && len(a.doc.Files) >= mostFiles {
+		key = fileKey{label: "others " + f.Role}
+		f = File{Path: "[more files]", Role: f.Role}
+		i, known = a.files[key]
+	}
 	if !known {
 		i = len(a.doc.Files)
 		a.files[key] = i
 		a.doc.Files = append(a.doc.Files, f)
-		a.about = append(a.about, &fileWork{
-			FileFaults: FileFaults{File: i, Path: f.Path}, last: map[int]int64{}, pages: map[int64]bool{},
-		})
+		a.about = append(a.about, &fileWork{FileFaults: FileFaults{File: i, Path: f.Path}})
 	}
 	return i
 }
@@ -144,77 +154,108 @@ func labelOf(name string) string {
 	return "[" + strings.Trim(name, "/") + "]"
 }
 
-// fault attributes one.
+// locate finds the file of a fault that begins.
+func (a *attribution) locate(f *fault) {
+	f.offset = event.NoOffset
+	if space := a.spaces[int32(f.process)]; space != nil {
+		f.isGo = space.isGo
+		if file, offset, found := space.find(f.address); found {
+			f.file, f.offset = file, int64(offset)
+			return
+		}
+	}
+	f.file = a.known(fileKey{label: "?"}, File{Path: "[not known]", Role: RoleMemory})
+}
+
+// fault counts one that has ended.
 func (a *attribution) fault(f *fault) {
-	file, offset, found := 0, uint64(0), false
-	space := a.spaces[int32(f.process)]
-	if space != nil {
-		file, offset, found = space.find(f.address)
+	w := a.about[f.file]
+	took := f.end - f.start
+	kind := event.KindMinor
+	switch {
+	case f.major:
+		kind = event.KindMajor
+		w.Major++
+	case f.slept > 0:
+		kind = event.KindSlept
+		w.Slept++
+		w.Minor++
+	default:
+		w.Minor++
 	}
-	if !found {
-		file = a.known(fileKey{label: "?"}, File{Path: "[not known]", Role: RoleMemory})
+	at := max(f.offset, 0) / a.page
+	w.TimeNS += took
+	if took > w.SlowestNS {
+		w.SlowestNS, w.SlowestOffset = took, f.offset
+		if f.offset >= 0 {
+			w.SlowestOffset = at * a.page
+		}
 	}
+	w.pages.add(at)
+	w.order.next(f.thread, at)
+	if kind != event.KindMinor {
+		w.waiting.next(f.thread, at)
+		if f.isGo {
+			w.inGo++
+		}
+	}
+	if a.keep.fault(took, kind != event.KindMinor) {
+		a.keep.add(a.event(f, kind))
+	}
+}
+
+// event is a fault as it is kept.
+func (a *attribution) event(f *fault, kind string) event.Event {
 	e := event.New(event.Fault, f.start-a.zero, f.end-f.start, event.NoOffset)
-	e.Address, e.File, e.Thread, e.Seen, e.Length = f.address, file, f.thread, "perf", a.page
-	if a.doc.Files[file].Role == RoleMapped {
-		e.Offset = int64(offset) &^ (a.page - 1)
+	e.Kind, e.Address, e.File, e.Thread, e.Seen, e.Length = kind, f.address, f.file, f.thread, "perf", a.page
+	if a.doc.Files[f.file].Role != RoleMemory {
+		e.Offset = f.offset &^ (a.page - 1)
 	}
-	if space != nil {
+	if space := a.spaces[int32(f.process)]; space != nil {
 		if code, at, known := space.find(f.ip); known {
 			e.Where = fmt.Sprintf("%s+%#x", filepath.Base(a.doc.Files[code].Path), at)
 		}
 	}
-	w := a.about[file]
-	switch {
-	case f.major:
-		e.Kind = event.KindMajor
-		w.Major++
-	case f.slept > 0:
-		e.Kind = event.KindSlept
-		w.Slept++
-		w.Minor++
-	default:
-		e.Kind = event.KindMinor
-		w.Minor++
-	}
-	a.doc.Events = append(a.doc.Events, e)
-	w.count(&e, int64(offset), a.page)
+	return e
 }
 
-func (w *fileWork) count(e *event.Event, offset, page int64) {
-	w.TimeNS += e.DurationNS
-	if e.DurationNS > w.SlowestNS {
-		w.SlowestNS, w.SlowestOffset = e.DurationNS, e.Offset
+// point takes in what a task read: into the page cache, or from it by a system call.
+func (a *attribution) point(t *tracepoint) {
+	device := uint32(t.number("s_dev"))
+	const minorBits = 20
+	key := fileKey{device >> minorBits, device & (1<<minorBits - 1), t.number("i_ino"), ""}
+	i, known := a.files[key]
+	if !known {
+		path := a.named.find(key, t.thread())
+		i = a.known(key, File{Path: path, Role: RoleRead, Major: key.major, Minor: key.minor, Inode: key.inode})
 	}
-	at := offset / page
-	if before, known := w.last[e.Thread]; known {
-		w.onwards++
-		switch distance := at - before; {
-		case distance > 0 && distance <= near:
-			w.forward++
-		case distance < 0 && distance >= -near:
-			w.backward++
-		}
+	w := a.about[i]
+	switch t.Format.Name {
+	case "mm_filemap_add_to_page_cache":
+		pages := int64(1) << min(t.number("order"), 30)
+		w.added += pages
+		w.largest = max(w.largest, pages)
+	case "mm_filemap_get_pages":
+		w.readPage += int64(t.number("last_index")-t.number("index")) + 1
 	}
-	w.last[e.Thread] = at
-	w.pages[at] = true
 }
 
-// finish orders the events and adds them up.
+// finish adds everything up.
 func (a *attribution) finish() {
 	d := a.doc
-	sort.SliceStable(d.Events, func(i, j int) bool { return d.Events[i].StartNS < d.Events[j].StartNS })
 	s := &d.Summary
-	for i := range d.Events {
-		d.Events[i].ID = i + 1
-	}
-	s.Stages = stagesOf(d.Events)
+	d.Events, d.EventsTotal = a.keep.all()
+	s.Stages = stagesOf(nil)
+	s.Stages[event.StageMap-1].Events = int(a.keep.regions.seen)
 	s.WallNS = a.end - a.zero
 	for _, w := range a.about {
-		if w.Minor+w.Major == 0 && w.added == 0 {
+		faults := &s.Stages[event.StageFault-1]
+		faults.Events += int(w.Minor + w.Major)
+		faults.TimeNS += w.TimeNS
+		if w.Minor+w.Major == 0 && w.added == 0 && w.readPage == 0 {
 			continue
 		}
-		w.close(a.page)
+		w.close(a)
 		s.Files = append(s.Files, w.FileFaults)
 		s.Faults.Minor += w.Minor
 		s.Faults.Major += w.Major
@@ -224,57 +265,29 @@ func (a *attribution) finish() {
 		}
 	}
 	s.Faults.Total = s.Faults.Minor + s.Faults.Major
-	sort.SliceStable(s.Files, func(i, j int) bool { return s.Files[i].TimeNS > s.Files[j].TimeNS })
+	sort.SliceStable(s.Files, func(i, j int) bool { return slices.Compare(s.Files[i].weight(), s.Files[j].weight()) > 0 })
 	s.Advice = a.advice()
 }
 
-func (w *fileWork) close(page int64) {
-	w.DistinctPages = int64(len(w.pages))
-	w.Pattern = "too few to tell"
-	const enough = 8
-	if w.onwards >= enough {
-		w.SequentialShare = float64(w.forward) / float64(w.onwards)
-		switch {
-		case w.SequentialShare > 0.7:
-			w.Pattern = "in order"
-		case float64(w.backward)/float64(w.onwards) > 0.7:
-			w.Pattern = "backward"
-		default:
-			w.Pattern = "scattered"
-		}
+// weight orders files: by the time that faults took, then by what was read.
+func (f *FileFaults) weight() []int64 {
+	read := int64(0)
+	if f.ReadBytes != nil {
+		read = *f.ReadBytes
 	}
-	if w.ReadBytes != nil && w.DistinctPages > 0 {
-		ratio := Ratio(float64(*w.ReadBytes) / float64(w.DistinctPages*page))
-		w.Amplification = &ratio
-	}
+	return []int64{f.TimeNS, read}
 }
 
-// advice says what would help the program, file by file.
-func (a *attribution) advice() []string {
-	advice := []string{}
-	add := func(format string, args ...any) { advice = append(advice, fmt.Sprintf(format, args...)) }
-	for _, f := range a.doc.Summary.Files {
-		file := &a.doc.Files[f.File]
-		if file.Role == RoleMemory {
-			continue
-		}
-		name := filepath.Base(f.Path)
-		waited := f.Major + f.Slept
-		switch {
-		case waited >= 8 && f.Pattern == "scattered":
-			text := ""
-			if f.Amplification != nil && *f.Amplification > 4 {
-				text = fmt.Sprintf("; %.0f bytes were read for each byte of the pages faulted", *f.Amplification)
-			}
-			add("%s: %d scattered faults waited for the device%s. MADV_RANDOM stops reading around them.", name, waited, text)
-		case waited >= 8 && f.Pattern == "backward":
-			add("%s: %d faults go backward, which readahead does not follow: MADV_POPULATE_READ ranges of it before.", name, waited)
-		case waited >= 8:
-			add("%s: %d faults in order waited for the device: MADV_POPULATE_READ ahead of the reader, or MADV_SEQUENTIAL.", name, waited)
-		}
-		if f.Minor-f.Slept >= 1000 && f.Pattern == "in order" {
-			add("%s: %d minor faults of pages that were in memory: MADV_POPULATE_READ sets their translations in one call; large folios make one fault do for many.", name, f.Minor-f.Slept)
-		}
+func (w *fileWork) close(a *attribution) {
+	w.DistinctPages, w.DistinctAtLeast = w.pages.count()
+	w.Pattern = w.order.name()
+	w.SequentialShare = w.order.share(w.order.up)
+	if a.byPoints && a.doc.Files[w.File].Role != RoleMemory {
+		read, calls := w.added*a.page, w.readPage
+		w.ReadBytes, w.ReadCallPages = &read, &calls
 	}
-	return advice
+	if w.ReadBytes != nil && w.DistinctPages > 0 && !w.DistinctAtLeast {
+		ratio := Ratio(float64(*w.ReadBytes) / float64(w.DistinctPages*a.page))
+		w.Amplification = &ratio
+	}
 }

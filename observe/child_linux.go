@@ -89,7 +89,7 @@ func prepare(j *job) (*child, error) {
 		if f.Write {
 			flag = sys.Write
 		}
-		file, err := sys.OpenFile(f.Path, flag, 0)
+		file, err := sys.OpenFile(string(f.Path), flag, 0)
 		if err != nil {
 			c.close()
 			return nil, err
@@ -161,7 +161,11 @@ func (c *child) close() {
 
 func (c *child) become(j *job) error {
 	env := slices.DeleteFunc(os.Environ(), func(v string) bool { return strings.HasPrefix(v, childEnv+"=") })
-	return sys.Exec(j.ExecPath, j.Exec, env)
+	argv := make([]string, len(j.Exec))
+	for i, word := range j.Exec {
+		argv[i] = string(word)
+	}
+	return sys.Exec(string(j.ExecPath), argv, env)
 }
 
 // perform carries out the steps, one after the other.

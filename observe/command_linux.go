@@ -5,6 +5,8 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"math"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -12,30 +14,40 @@ import (
 	"strings"
 	"time"
 
+	"github.com/filemap-go/filemap/internal/interrupt"
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/internal/undo"
 )
 
-// commandPoints are what a command's trace adds as root: what its tasks bring into
-// the page cache. Its tasks are chosen by set_event_pid, which follows its children.
+// commandPoints are what a command's trace adds as root: what its tasks read. They are
+// chosen by set_event_pid, which follows their children.
 var commandPoints = []wanted{
 	{"filemap/mm_filemap_add_to_page_cache", ""},
+	{"filemap/mm_filemap_get_pages", ""},
 }
 
-// Command runs a program and attributes the faults of it and of its children to
-// files and offsets. The program's own failure is no error: its exit status is in
-// the summary. When ctx ends the program is asked to end, and killed if it does not.
+// Command runs a program, or attaches to a process that is running, and attributes its
+// faults and those of its children to files and offsets. The program's own failure is
+// no error: how it ended is in the summary.
+//
+// When ctx ends the trace does, and there is a document. A program that was started is
+// told: by the signal that is the cause of ctx's end, unless a terminal has told it
+// already; where it goes on, five seconds later by SIGTERM, and five later it is
+// killed. An attached process is left alone.
+//
+// A program that there is not is [ErrNoProgram], one that cannot be started
+// [ErrCannotStart].
 func Command(ctx context.Context, o CommandOptions) (*Document, error) {
 	name := "command"
-	if len(o.Argv) > 0 {
+	switch {
+	case len(o.Argv) > 0:
 		name = o.Argv[0]
+	case o.PID != 0:
+		name = fmt.Sprintf("process %d", o.PID)
 	}
 	fail := func(err error) (*Document, error) { return nil, &Error{Op: "run", Path: name, Err: err} }
-	if len(o.Argv) == 0 || o.Argv[0] == "" {
-		return fail(fmt.Errorf("%w: no program is named", ErrOption))
-	}
-	path, err := exec.LookPath(o.Argv[0])
-	if err != nil {
-		return fail(lookError(err))
+	if (len(o.Argv) == 0 || o.Argv[0] == "") == (o.PID <= 0) {
+		return fail(fmt.Errorf("%w: name a program, or the number of a process", ErrOption))
 	}
 	if o.Proc == "" {
 		o.Proc = "/proc"
@@ -43,92 +55,208 @@ func Command(ctx context.Context, o CommandOptions) (*Document, error) {
 	if o.Sys == "" {
 		o.Sys = "/sys"
 	}
-	if _, err := CleanUp(); err != nil {
-		return nil, err
+	r := &running{session: session{tier: o.Tier, proc: o.Proc, sys: o.Sys}, o: &o}
+	r.doc = &Document{
+		Schema: Schema, Missing: []string{}, Sources: []string{},
+		Files: []File{}, Snapshots: []Snapshot{}, Regions: []Region{},
 	}
-	j, err := newJournal()
+	work := r.attach
+	if o.PID == 0 {
+		path, err := exec.LookPath(o.Argv[0])
+		if err != nil {
+			return fail(lookError(err))
+		}
+		r.path, r.doc.Command, work = path, o.Argv, r.run
+	}
+	undo.CleanUp()
+	err := work(ctx)
+	endErr := r.end()
 	if err != nil {
+		if ctx.Err() != nil {
+			err = context.Cause(ctx)
+		}
 		return fail(err)
 	}
-	r := &running{session: session{journal: j, tier: o.Tier, proc: o.Proc, sys: o.Sys}, o: &o, path: path}
-	r.doc = &Document{Schema: Schema, Command: o.Argv, Missing: []string{}, Sources: []string{}, Snapshots: []Snapshot{}, Regions: []Region{}}
-	doc, err := r.run(ctx)
-	if endErr := r.end(); err == nil && endErr != nil {
-		err = endErr
+	if endErr != nil {
+		_, err = fail(notUndone(endErr))
 	}
-	if ctx.Err() != nil {
-		err = ctx.Err()
-	}
-	if err != nil {
-		return fail(err)
-	}
-	return doc, nil
+	r.doc.keepBytes()
+	return r.doc, err
 }
 
+// lookError tells a program that there is not from one that cannot be run.
 func lookError(err error) error {
 	var looking *exec.Error
 	if errors.As(err, &looking) {
-		return looking.Err
+		err = looking.Err
 	}
-	return cause(err)
+	err = cause(err)
+	if errors.Is(err, exec.ErrNotFound) || errors.Is(err, fs.ErrNotExist) {
+		return because(ErrNoProgram, err)
+	}
+	return because(ErrCannotStart, err)
 }
 
 // running is a session that follows a program.
 type running struct {
 	session
-	o    *CommandOptions
-	path string
+	o     *CommandOptions
+	path  string
+	about *attribution
+	io    processIO // of a process that was running already: what it had done
 }
 
-func (r *running) run(ctx context.Context) (*Document, error) {
-	j := &job{Exec: r.o.Argv, ExecPath: r.path}
-	err := r.startChild(ctx, j, func(c *exec.Cmd) {
+func (r *running) run(ctx context.Context) error {
+	j := &job{ExecPath: []byte(r.path)}
+	for _, word := range r.o.Argv {
+		j.Exec = append(j.Exec, []byte(word))
+	}
+	err := r.startChild(context.WithoutCancel(ctx), j, func(c *exec.Cmd) {
 		c.Stdin, c.Stdout, c.Stderr = r.o.Stdin, r.o.Stdout, r.o.Stderr
-		c.Cancel = func() error { return c.Process.Signal(sys.Terminate) }
-		const patience = 5 * time.Second
 		c.WaitDelay = patience
 	})
 	if err != nil {
-		return nil, err
+		return err
 	}
 	pid := r.cmd.Process.Pid
-	before := faultsSoFar(r.proc, pid)
-	r.openPerf(sys.PerfOptions{Inherit: true, OnExec: true, Mappings: true, Kernel: os.Geteuid() == 0}, onlineProcessors(r.sys))
+	before, _ := faultsSoFar(r.proc, pid)
+	r.openPerf([]int{r.thread}, r.perfOptions(true), onlineProcessors(r.sys))
+	if err := r.begin([]int{pid}); err != nil {
+		return err
+	}
+	if ctx.Err() != nil {
+		return context.Cause(ctx)
+	}
+	r.about.zero, _ = sys.MonotonicNow()
+	r.follow()
+	if err := r.letGo(); err != nil {
+		return err
+	}
+	var a answer
+	switch err := r.hearExec(&a); {
+	case err != nil:
+		return err
+	case a.Problem != "":
+		return because(ErrCannotStart, errors.New(a.Problem))
+	}
+	r.doc.Summary.EndedBy = r.await(ctx, pid)
+	r.about.end, _ = sys.MonotonicNow()
+	r.useOfProcess(pid)
+	waitErr := r.cmd.Wait()
+	var exit *exec.ExitError
+	if waitErr != nil && !errors.As(waitErr, &exit) && !errors.Is(waitErr, exec.ErrWaitDelay) {
+		return waitErr
+	}
+	if err := r.hush(); err != nil {
+		return err
+	}
+	r.complete()
+	r.outcome(before)
+	return nil
+}
+
+func (r *running) perfOptions(onExec bool) sys.PerfOptions {
+	return sys.PerfOptions{Inherit: true, OnExec: onExec, Mappings: true, Kernel: os.Geteuid() == 0}
+}
+
+// begin has what the threads read recorded too, and makes ready to take everything in.
+func (r *running) begin(threads []int) error {
 	if len(r.rings) == 0 {
-		return nil, fmt.Errorf("the faults of a program are known by perf alone, which is not to be had: %s", strings.Join(r.doc.Missing, "; "))
+		return fmt.Errorf("the faults of a program are known by perf alone, which is not to be had: %s", strings.Join(r.doc.Missing, "; "))
 	}
 	r.openTracefs(func(in *instance) error {
 		if err := in.write("options/event-fork", "1"); err != nil {
 			return err
 		}
-		if err := in.write("set_event_pid", strconv.Itoa(pid)); err != nil {
+		if err := in.write("set_event_pid", joinNumbers(threads)); err != nil {
 			return err
 		}
 		_, err := in.enable(commandPoints, filterFor{})
 		return err
 	})
 	r.doc.Tier = r.tierReached()
-	r.follow()
-	if err := r.letGo(); err != nil {
-		return nil, err
+	r.doc.Machine.Kernel, r.doc.Machine.PageBytes = sys.KernelRelease(), int64(sys.PageSize)
+	r.about = newAttribution(r.doc, r.proc)
+	r.about.byPoints = r.instance != nil
+	var order reorder
+	r.take = order.add
+	r.drained = func(before uint64) { order.upTo(before, r.about.record) }
+	if r.instance != nil {
+		r.instance.sink = r.about.point
 	}
-	var a answer
-	switch err := r.hearExec(&a); {
-	case err != nil:
-		return nil, err
-	case a.Problem != "":
-		return nil, errors.New(a.Problem)
+	return nil
+}
+
+func joinNumbers(numbers []int) string {
+	var b strings.Builder
+	for _, n := range numbers {
+		b.WriteString(strconv.Itoa(n) + " ")
 	}
-	waitErr := r.cmd.Wait()
-	var exit *exec.ExitError
-	if waitErr != nil && !errors.As(waitErr, &exit) {
-		return nil, waitErr
+	return b.String()
+}
+
+// patience is how long a program that is asked to end may take before it is asked
+// more firmly.
+var patience = 5 * time.Second // tests have less
+
+// await waits until the program has ended, and sees to it once the trace is to end.
+func (r *running) await(ctx context.Context, pid int) (endedBy string) {
+	hurry := interrupt.Hurried(ctx)
+	ended := make(chan struct{})
+	go func() {
+		_ = sys.WaitForEnd(pid)
+		close(ended)
+	}()
+	limit, stop := r.limit()
+	defer stop()
+	var ask []os.Signal
+	select {
+	case <-ended:
+		return EndedByProgram
+	case <-limit:
+		_ = r.hushPerf()
+		ask, endedBy = []os.Signal{sys.Terminate, os.Kill}, EndedByDuration
+	case <-ctx.Done():
+		ask, endedBy = []os.Signal{passedOn(ctx), sys.Terminate, os.Kill}, EndedBySignal
 	}
-	if err := r.hush(); err != nil {
-		return nil, err
+	for _, signal := range ask {
+		if signal != nil {
+			_ = r.cmd.Process.Signal(signal)
+		}
+		wait := time.NewTimer(patience)
+		defer wait.Stop()
+		select {
+		case <-ended:
+			return endedBy
+		case <-wait.C:
+		case <-hurry:
+			hurry = nil // once
+		}
 	}
-	r.complete(before)
-	return r.doc, nil
+	<-ended
+	return endedBy
+}
+
+// limit is when the time is over, never without one.
+func (r *running) limit() (over <-chan time.Time, stop func()) {
+	if r.o.Duration <= 0 {
+		return nil, func() {}
+	}
+	timer := time.NewTimer(r.o.Duration)
+	return timer.C, func() { timer.Stop() }
+}
+
+// passedOn is the signal for the program when ctx has ended: that which ended it,
+// nil if the terminal has sent it to both.
+func passedOn(ctx context.Context) os.Signal {
+	s := interrupt.Cause(ctx)
+	switch {
+	case s == nil:
+		return sys.Terminate
+	case sys.FromKey(s) && sys.InForeground():
+		return nil
+	}
+	return s
 }
 
 // hearExec waits until the child has become the program, which closes its end of
@@ -141,25 +269,10 @@ func (r *running) hearExec(a *answer) error {
 	return err
 }
 
-func (r *running) complete(before sys.Usage) {
+// complete adds up what was heard.
+func (r *running) complete() {
 	d := r.doc
-	d.Machine.Kernel, d.Machine.PageBytes = sys.KernelRelease(), int64(sys.PageSize)
-	a := attribute(d, r.records, d.Machine.PageBytes)
-	if r.instance != nil {
-		a.cached(r.instance.events)
-	}
-	a.finish()
-	state := r.cmd.ProcessState
-	code := state.ExitCode()
-	d.Summary.ExitCode = &code
-	if used, known := sys.FaultsOf(state); known {
-		used = used.Sub(before)
-		d.Summary.Faults.RusageMinor, d.Summary.Faults.RusageMajor = used.MinorFaults, used.MajorFaults
-		d.Summary.Faults.Unseen = d.Summary.Faults.unseen()
-	}
-	if read, written, known := sys.BlockIO(state); known {
-		d.Summary.Pages = &Totals{DeviceReadBytes: &read, DeviceWriteBytes: &written}
-	}
+	r.about.finish()
 	for i := range d.Files {
 		if st, err := os.Stat(d.Files[i].Path); err == nil {
 			d.Files[i].SizeBytes = st.Size()
@@ -167,52 +280,78 @@ func (r *running) complete(before sys.Usage) {
 	}
 }
 
-// cached adds what the program's tasks brought into the page cache, of files that
-// it maps and of others that it only reads.
-func (a *attribution) cached(points []tracepoint) {
-	byDevice := map[uint32]map[uint64]int{}
-	for i, f := range a.doc.Files {
-		if f.Role != RoleMapped {
-			continue
-		}
-		device := kernelDevice(f.Major, f.Minor)
-		if byDevice[device] == nil {
-			byDevice[device] = map[uint64]int{}
-		}
-		byDevice[device][f.Inode] = i
-		a.about[i].ReadBytes = new(int64)
+// outcome tells how the program ended, and what getrusage(2) says of it.
+func (r *running) outcome(before sys.Usage) {
+	s, state := &r.doc.Summary, r.cmd.ProcessState
+	code := state.ExitCode()
+	if number, name := sys.EndedBy(state); number != 0 {
+		const shell = 128 // how a shell tells it
+		code, s.Signal = shell+number, name
 	}
-	for i := range points {
-		p := &points[i]
-		if p.Format.Name != "mm_filemap_add_to_page_cache" {
-			continue
-		}
-		file, known := byDevice[uint32(p.number("s_dev"))][p.number("i_ino")]
-		if !known {
-			continue
-		}
-		pages := int64(1) << min(p.number("order"), 30)
-		a.about[file].added += pages
-		*a.about[file].ReadBytes += pages * a.page
+	s.ExitCode = &code
+	if used, known := sys.FaultsOf(state); known {
+		used = used.Sub(before)
+		s.Faults.RusageMinor, s.Faults.RusageMajor = used.MinorFaults, used.MajorFaults
+		s.Faults.Unseen = s.Faults.unseen()
+	}
+	if read, written, known := sys.BlockIO(state); known {
+		totals := r.totals()
+		totals.DeviceReadBytes, totals.DeviceWriteBytes = &read, &written
 	}
 }
 
-// faultsSoFar reads what the child had before it became the program: fields 10 and
-// 12 of /proc/PID/stat.
-func faultsSoFar(proc string, pid int) sys.Usage {
-	text, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "stat"))
+func (r *running) totals() *Totals {
+	if r.doc.Summary.Pages == nil {
+		r.doc.Summary.Pages = &Totals{}
+	}
+	return r.doc.Summary.Pages
+}
+
+// processIO is what /proc/PID/io tells, of a process and of the children that it has
+// waited for.
+type processIO struct {
+	calls        int64 // bytes that read(2) and its like returned, from anything
+	read, writes int64 // bytes that the device was asked for
+	known        bool
+}
+
+func readIO(proc string, pid int) (io processIO) {
+	text, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "io"))
 	if err != nil {
-		return sys.Usage{}
+		return processIO{}
 	}
-	fields := strings.Fields(string(text[strings.LastIndexByte(string(text), ')')+1:]))
-	const minor, major = 10 - 3, 12 - 3
-	if len(fields) <= major {
-		return sys.Usage{}
+	for line := range strings.Lines(string(text)) {
+		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
+		n, err := strconv.ParseInt(value, 10, 64)
+		if err != nil || n < 0 {
+			continue
+		}
+		switch name {
+		case "rchar":
+			io.calls, io.known = n, true
+		case "read_bytes":
+			io.read = n
+		case "write_bytes":
+			io.writes = n
+		}
 	}
-	var u sys.Usage
-	u.MinorFaults, _ = strconv.ParseInt(fields[minor], 10, 64)
-	u.MajorFaults, _ = strconv.ParseInt(fields[major], 10, 64)
-	return u
+	return io
+}
+
+// useOfProcess tells what the process read by system calls, as long as it can be
+// asked.
+func (r *running) useOfProcess(pid int) {
+	now := readIO(r.proc, pid)
+	if !now.known {
+		r.miss("how much was read by system calls: /proc/%d/io does not tell this user", pid)
+		return
+	}
+	calls := max(now.calls-r.io.calls, 0)
+	r.totals().ReadCallBytes = &calls
+	if r.io.known {
+		read, written := max(now.read-r.io.read, 0), max(now.writes-r.io.writes, 0)
+		r.totals().DeviceReadBytes, r.totals().DeviceWriteBytes = &read, &written
+	}
 }
 
 // onlineProcessors reads /sys/devices/system/cpu/online: "0-3,7".
@@ -243,3 +382,6 @@ func parseProcessors(list string) []int {
 	}
 	return found
 }
+
+// everything is later than any record.
+const everything = math.MaxUint64

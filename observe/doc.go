@@ -21,8 +21,8 @@
 //	          when the thread slept; its pagemap; cachestat(2)
 //	counters  where even that is forbidden: getrusage(2) around every touch
 //
-// What a run mounts, creates and limits is written into a journal first and undone
-// at its end; the next run undoes what a killed one left ([CleanUp]).
+// What a run mounts, creates and limits is noted in a journal first and undone at its
+// end; the next run undoes what a killed one left ([CleanUp], package internal/undo).
 //
 // Events are those of package event, which package pager emits as well.
 package observe

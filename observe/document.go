@@ -1,6 +1,9 @@
 package observe
 
-import "github.com/filemap-go/filemap/observe/event"
+import (
+	"github.com/filemap-go/filemap/internal/names"
+	"github.com/filemap-go/filemap/observe/event"
+)
 
 // Schema names the document that a trace is.
 const Schema = "filemap/trace/v1"
@@ -22,13 +25,29 @@ type Document struct {
 	Missing    []string      `json:"missing"`     // what is not known, and why
 	LostEvents int64         `json:"lost_events"` // that the kernel had no room for
 	Command    []string      `json:"command,omitempty"`
+	CommandRaw [][]byte      `json:"command_base64,omitempty"` // all words, where JSON would change the bytes of one
+	PID        int           `json:"pid,omitempty"`            // of a process that was running already
 	Settings   Settings      `json:"settings"`
 	Machine    Machine       `json:"machine"`
 	Files      []File        `json:"files"`
 	Regions    []Region      `json:"regions"`
 	Events     []event.Event `json:"events"`
-	Snapshots  []Snapshot    `json:"snapshots"`
-	Summary    Summary       `json:"summary"`
+	// EventsTotal is how many there were. A long trace of a program keeps a sample of
+	// them, evenly spread, with the slowest faults; the summary counts all.
+	EventsTotal int64      `json:"events_total"`
+	Snapshots   []Snapshot `json:"snapshots"`
+	Summary     Summary    `json:"summary"`
+}
+
+// keepBytes adds, to names that are not UTF-8, the field that has all their bytes.
+func (d *Document) keepBytes() {
+	d.CommandRaw = names.Words(d.Command).Lossless()
+	for i := range d.Files {
+		d.Files[i].Raw = names.Lossless(d.Files[i].Path)
+	}
+	for i := range d.Summary.Files {
+		d.Summary.Files[i].Raw = names.Lossless(d.Summary.Files[i].Path)
+	}
 }
 
 // Settings are what was asked for.
@@ -53,6 +72,7 @@ type Machine struct {
 // File is one that events are about.
 type File struct {
 	Path      string `json:"path"`
+	Raw       []byte `json:"path_base64,omitempty"` // its bytes, where JSON would change them
 	SizeBytes int64  `json:"size_bytes"`
 	Role      string `json:"role"` // one of the roles
 
@@ -66,6 +86,7 @@ const (
 	RoleCopy   = "copy"   // a file of its size beside it, which takes the stores
 	RoleSwap   = "swap"   // the swap file that a memory limit needs
 	RoleMapped = "mapped" // that a command maps
+	RoleRead   = "read"   // that it reads by system calls
 	RoleMemory = "memory" // no file: a command's own memory
 )
 
@@ -120,7 +141,9 @@ type Summary struct {
 	Pages       *Totals `json:"pages,omitempty"`
 	// Of a command:
 	Files    []FileFaults `json:"files,omitempty"`
-	ExitCode *int         `json:"exit_code,omitempty"`
+	ExitCode *int         `json:"exit_code,omitempty"` // 128 and the signal's number where one ended it, as shells tell it
+	Signal   string       `json:"signal,omitempty"`    // by which it was ended: "SIGSEGV"
+	EndedBy  string       `json:"ended_by,omitempty"`  // what ended the trace: EndedByProgram …
 	Advice   []string     `json:"advice"`
 }
 
@@ -154,6 +177,9 @@ type Totals struct {
 	SwappedIn         int64  `json:"swapped_in_pages"`
 	DirtiedPages      *int64 `json:"dirtied_pages"`
 	ReadAmplification *Ratio `json:"read_amplification"`
+	// ReadCallBytes are those that read(2) and its like returned to a program, from
+	// files, pipes and all else.
+	ReadCallBytes *int64 `json:"read_call_bytes,omitempty"`
 }
 
 // Ratio is how many bytes were moved for each byte of a page that was touched.
@@ -163,6 +189,7 @@ type Ratio float64
 type FileFaults struct {
 	File            int     `json:"file"`
 	Path            string  `json:"path"`
+	Raw             []byte  `json:"path_base64,omitempty"`
 	Minor           int64   `json:"minor"`
 	Major           int64   `json:"major"`
 	Slept           int64   `json:"slept"`
@@ -170,8 +197,10 @@ type FileFaults struct {
 	SlowestNS       int64   `json:"slowest_ns"`
 	SlowestOffset   int64   `json:"slowest_offset"`
 	DistinctPages   int64   `json:"distinct_pages"`
-	Pattern         string  `json:"pattern"`    // "in order", "backward", "scattered" …
-	ReadBytes       *int64  `json:"read_bytes"` // into the page cache
+	DistinctAtLeast bool    `json:"distinct_pages_at_least,omitempty"` // there are more: they were too many to tell apart
+	Pattern         string  `json:"pattern"`                           // "in order", "backward", "scattered" …
+	ReadBytes       *int64  `json:"read_bytes"`                        // into the page cache, by faults, read(2) and readahead
+	ReadCallPages   *int64  `json:"read_call_pages,omitempty"`         // that read(2) looked up in the page cache, each time
 	Amplification   *Ratio  `json:"read_amplification"`
-	SequentialShare float64 `json:"sequential_share"`
+	SequentialShare float64 `json:"sequential_share"` // of the faults, at a higher page than the thread's one before
 }

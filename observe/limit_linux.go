@@ -10,6 +10,7 @@ import (
 	"strings"
 
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/internal/undo"
 )
 
 // smallestLimit leaves the child enough for its own page tables and the page
@@ -96,11 +97,7 @@ func (t *tracing) makeSwap(size int64) error {
 	if err != nil {
 		return err
 	}
-	path := filepath.Join(dir, fmt.Sprintf(".filemap-swap-%d", os.Getpid()))
-	if err := t.journal.intend(actFile, path); err != nil {
-		return err
-	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	f, path, err := t.newFile(dir, ".filemap-swap-")
 	if err != nil {
 		return err
 	}
@@ -126,10 +123,7 @@ func (t *tracing) makeSwap(size int64) error {
 	swap := File{Path: path, SizeBytes: st.Size(), Role: RoleSwap}
 	swap.Major, swap.Minor, _, _ = sys.InodeOf(st) // its pages are not in the page cache
 	t.files = append(t.files, swap)
-	if err := t.journal.intend(actSwap, path); err != nil {
-		return err
-	}
-	if err := sys.SwapOn(path); err != nil {
+	if err := t.journal.Make(undo.Swap, path, func() error { return sys.SwapOn(path) }); err != nil {
 		return fmt.Errorf("this file system may not hold swap (choose another with --swap-dir): %w", err)
 	}
 	return nil
@@ -153,11 +147,8 @@ func (t *tracing) makeGroup() error {
 	if _, err := os.Stat(parent); err != nil {
 		parent = g.Mount // in a container one's own group may lie outside of the mount
 	}
-	dir := filepath.Join(parent, fmt.Sprintf("%s%d", groupPrefix, os.Getpid()))
-	if err := t.journal.intend(actGroup, dir); err != nil {
-		return err
-	}
-	if err := os.Mkdir(dir, 0o755); err != nil && !errors.Is(err, os.ErrExist) {
+	dir := undo.Name(parent, undo.GroupPrefix)
+	if err := t.journal.Make(undo.Group, dir, func() error { return os.Mkdir(dir, 0o755) }); err != nil {
 		return err
 	}
 	limit := strconv.FormatInt(t.o.MemoryLimit, 10)
@@ -187,10 +178,9 @@ func (t *tracing) handOn(parent string) error {
 	if slices.Contains(strings.Fields(string(text)), "memory") {
 		return nil
 	}
-	if err := t.journal.intend(actControl, control); err != nil {
-		return err
-	}
-	return explainBusy(parent, os.WriteFile(control, []byte("+memory"), 0o600))
+	return explainBusy(parent, t.journal.Make(undo.Control, control, func() error {
+		return os.WriteFile(control, []byte("+memory"), 0o600)
+	}))
 }
 
 func explainBusy(parent string, err error) error {

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"syscall"
 	"testing"
+
+	"github.com/filemap-go/filemap/internal/undo"
 )
 
 // groups is a machine whose control groups are of version 2, as files.
@@ -22,8 +24,8 @@ func groups(t *testing.T, controllers, handedOn string) (tr *tracing, root strin
 		must(t, os.MkdirAll(filepath.Dir(path), 0o755))
 		must(t, os.WriteFile(path, []byte(text), 0o644))
 	}
-	j := &journal{path: filepath.Join(t.TempDir(), "run-1.json")}
-	tr = &tracing{session: session{journal: j, doc: &Document{}, proc: proc}, o: &Options{MemoryLimit: 8 << 20}}
+	tr = &tracing{session: session{doc: &Document{}, proc: proc}, o: &Options{MemoryLimit: 8 << 20}}
+	t.Cleanup(func() { must(t, tr.journal.Close()) })
 	return tr, root
 }
 
@@ -52,7 +54,7 @@ func TestGroupOfVersion2(t *testing.T) {
 				t.Errorf("cgroup.subtree_control was told %q", got)
 			}
 			must(t, os.Remove(filepath.Join(tr.group, "memory.max"))) // as the kernel's go by themselves
-			must(t, tr.journal.undo())
+			must(t, tr.journal.Close())
 			if _, err := os.Stat(tr.group); !errors.Is(err, os.ErrNotExist) {
 				t.Errorf("%s is left: %v", tr.group, err)
 			}
@@ -68,8 +70,8 @@ func TestControllerStaysForOtherRuns(t *testing.T) {
 	tr, root := groups(t, "memory", "")
 	must(t, tr.makeGroup())
 	must(t, os.Remove(filepath.Join(tr.group, "memory.max")))
-	must(t, os.Mkdir(filepath.Join(root, groupPrefix+"1"), 0o755))
-	must(t, tr.journal.undo())
+	must(t, os.Mkdir(filepath.Join(root, undo.GroupPrefix+"1"), 0o755))
+	must(t, tr.journal.Close())
 	if got := read(t, root, "cgroup.subtree_control"); got != "+memory" {
 		t.Errorf("cgroup.subtree_control was told %q", got)
 	}
@@ -80,8 +82,8 @@ func TestGroupsWithoutMemory(t *testing.T) {
 	if err := tr.makeGroup(); err == nil || !strings.Contains(err.Error(), "no memory controller") {
 		t.Errorf("%v", err)
 	}
-	if len(tr.journal.acts) > 0 || read(t, root, "cgroup.subtree_control") != "cpu" {
-		t.Errorf("something was done: %v", tr.journal.acts)
+	if left, _ := filepath.Glob(filepath.Join(root, undo.GroupPrefix+"*")); len(left) > 0 || read(t, root, "cgroup.subtree_control") != "cpu" {
+		t.Errorf("something was done: %v", left)
 	}
 }
 

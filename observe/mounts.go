@@ -49,10 +49,6 @@ func unescapeMount(s string) string {
 	return b.String()
 }
 
-func escapeMount(s string) string {
-	return strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(s)
-}
-
 // memoryGroup is where this process's memory is limited.
 type memoryGroup struct {
 	Version int    // of the control groups: 1 or 2

@@ -11,7 +11,7 @@ func OfPager(events []event.Event, path string, size, pageBytes int64) *Document
 		Machine: Machine{PageBytes: pageBytes},
 		Files:   []File{{Path: path, SizeBytes: size, Role: RoleFile}},
 		Regions: []Region{}, Snapshots: []Snapshot{},
-		Events: make([]event.Event, len(events)),
+		Events: make([]event.Event, len(events)), EventsTotal: int64(len(events)),
 	}
 	s := &d.Summary
 	s.Advice = []string{}

@@ -4,8 +4,11 @@ package observe
 
 import (
 	"encoding/binary"
+	"errors"
+	"io/fs"
 	"math/rand/v2"
 	"slices"
+	"strings"
 	"testing"
 
 	"github.com/filemap-go/filemap/observe/event"
@@ -183,7 +186,8 @@ func TestMemoryGroups(t *testing.T) {
 
 func TestMountsAreUnescaped(t *testing.T) {
 	for _, s := range []string{"/a b", "/tab\there", `/back\slash`, "/plain", "/new\nline"} {
-		if got := unescapeMount(escapeMount(s)); got != s {
+		escaped := strings.NewReplacer(" ", `\040`, "\t", `\011`, "\n", `\012`, `\`, `\134`).Replace(s)
+		if got := unescapeMount(escaped); got != s {
 			t.Errorf("%q became %q", s, got)
 		}
 	}
@@ -199,11 +203,12 @@ func FuzzMounts(f *testing.F) {
 	})
 }
 
-func TestStartOf(t *testing.T) {
-	if got := startOf("testdata/proc-v1", 4711); got != "987654" {
-		t.Errorf("%q", got)
+func TestFindTarget(t *testing.T) {
+	p, err := findTarget("testdata/proc-v1", 4711)
+	if err != nil || p.start != "987654" || p.ended("testdata/proc-v1") {
+		t.Errorf("%+v, %v", p, err)
 	}
-	if got := startOf("testdata/proc-v1", 1); got != "" {
-		t.Errorf("%q of a process that there is not", got)
+	if _, err := findTarget("testdata/proc-v1", 1); !errors.Is(err, fs.ErrNotExist) {
+		t.Errorf("%v of a process that there is not", err)
 	}
 }

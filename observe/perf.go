@@ -31,7 +31,7 @@ const (
 type perfRecord struct {
 	Type     uint32
 	Misc     uint16
-	ID       uint64 // of a sample: which event
+	ID       uint64 // which event
 	Kind     int    // of a sample: kindBegun, kindMinor, kindMajor, by its ID
 	PID, TID int32
 	Time     uint64
@@ -97,7 +97,7 @@ func parsePerf(record []byte) (perfRecord, error) {
 	trailer := &native{rest: body[len(body)-perfTrailerBytes:]}
 	n.rest = body[:len(body)-perfTrailerBytes]
 	r.PID, r.TID = int32(trailer.u32()), int32(trailer.u32())
-	r.Time = trailer.u64()
+	r.Time, r.ID = trailer.u64(), trailer.u64()
 	r.body(n)
 	return r, n.err(r.Type)
 }

@@ -55,23 +55,23 @@ func TestParsePerf(t *testing.T) {
 		},
 		"lost": {
 			new(perfBuilder).u64(3, 17).trailer(10, 11, 600).record(perfRecordLost, 0),
-			perfRecord{Type: perfRecordLost, PID: 10, TID: 11, Time: 600, Lost: 17},
+			perfRecord{Type: perfRecordLost, ID: 99, PID: 10, TID: 11, Time: 600, Lost: 17},
 		},
 		"switch": {
 			new(perfBuilder).trailer(10, 11, 700).record(perfRecordSwitch, perfMiscSwitchOut),
-			perfRecord{Type: perfRecordSwitch, Misc: perfMiscSwitchOut, PID: 10, TID: 11, Time: 700},
+			perfRecord{Type: perfRecordSwitch, ID: 99, Misc: perfMiscSwitchOut, PID: 10, TID: 11, Time: 700},
 		},
 		"mmap2": {
 			new(perfBuilder).u32(10, 11).u64(0x1000, 0x2000, 0x3000).u32(254, 1).u64(42, 7).u32(1, 2).text("/a/file").trailer(10, 11, 800).record(perfRecordMmap2, 0),
-			perfRecord{Type: perfRecordMmap2, PID: 10, TID: 11, Time: 800, Addr: 0x1000, Length: 0x2000, Offset: 0x3000, Major: 254, Minor: 1, Inode: 42, Prot: 1, Flags: 2, Name: "/a/file"},
+			perfRecord{Type: perfRecordMmap2, ID: 99, PID: 10, TID: 11, Time: 800, Addr: 0x1000, Length: 0x2000, Offset: 0x3000, Major: 254, Minor: 1, Inode: 42, Prot: 1, Flags: 2, Name: "/a/file"},
 		},
 		"fork": {
 			new(perfBuilder).u32(20, 10, 21, 11).u64(900).trailer(10, 11, 900).record(perfRecordFork, 0),
-			perfRecord{Type: perfRecordFork, PID: 20, ParentPID: 10, TID: 21, Time: 900},
+			perfRecord{Type: perfRecordFork, ID: 99, PID: 20, ParentPID: 10, TID: 21, Time: 900},
 		},
 		"comm": {
 			new(perfBuilder).u32(10, 11).text("python3").trailer(10, 11, 950).record(perfRecordComm, 1<<13),
-			perfRecord{Type: perfRecordComm, Misc: 1 << 13, PID: 10, TID: 11, Time: 950, Name: "python3"},
+			perfRecord{Type: perfRecordComm, ID: 99, Misc: 1 << 13, PID: 10, TID: 11, Time: 950, Name: "python3"},
 		},
 	} {
 		got, err := parsePerf(c.record)
@@ -91,7 +91,7 @@ func FuzzPerf(f *testing.F) {
 	f.Fuzz(func(_ *testing.T, record []byte) { _, _ = parsePerf(record) })
 }
 
-func sample(kind int, time uint64, address uint64) perfRecord {
+func sampleAt(kind int, time uint64, address uint64) perfRecord {
 	return perfRecord{Type: perfRecordSample, Kind: kind, TID: 1, Time: time, Addr: address}
 }
 
@@ -101,12 +101,12 @@ func TestPairFaults(t *testing.T) {
 	in := perfRecord{Type: perfRecordSwitch, TID: 1}
 	preempted := perfRecord{Type: perfRecordSwitch, Misc: perfMiscSwitchOut | perfMiscSwitchForce, TID: 1}
 	found := pairFaults([]perfRecord{
-		sample(kindBegun, 10, 1), sample(kindMinor, 20, 1),
-		sample(kindBegun, 30, 2), at(out, 35), at(in, 80), sample(kindMajor, 90, 2),
-		sample(kindBegun, 100, 3), at(out, 110), at(in, 120), sample(kindBegun, 130, 3), sample(kindMinor, 140, 3), // interrupted by a signal
-		sample(kindBegun, 200, 4), at(preempted, 205), at(in, 210), sample(kindMinor, 220, 4),
-		sample(kindBegun, 300, 5), sample(kindBegun, 400, 6), sample(kindMinor, 410, 6), // 5 ended in a signal
-		sample(kindUnknown, 500, 7),
+		sampleAt(kindBegun, 10, 1), sampleAt(kindMinor, 20, 1),
+		sampleAt(kindBegun, 30, 2), at(out, 35), at(in, 80), sampleAt(kindMajor, 90, 2),
+		sampleAt(kindBegun, 100, 3), at(out, 110), at(in, 120), sampleAt(kindBegun, 130, 3), sampleAt(kindMinor, 140, 3), // interrupted by a signal
+		sampleAt(kindBegun, 200, 4), at(preempted, 205), at(in, 210), sampleAt(kindMinor, 220, 4),
+		sampleAt(kindBegun, 300, 5), sampleAt(kindBegun, 400, 6), sampleAt(kindMinor, 410, 6), // 5 ended in a signal
+		sampleAt(kindUnknown, 500, 7),
 	})
 	want := []struct {
 		start, end int64

@@ -2,8 +2,6 @@
 
 package observe
 
-import "sort"
-
 // recording is everything that was heard of an access, before sense is made of it.
 type recording struct {
 	job    *job
@@ -54,48 +52,9 @@ type fault struct {
 	major      bool
 	slept      int64
 	waits      []interval
+	file       int   // index into the document's files, once attributed
+	offset     int64 // in that file
+	isGo       bool  // its process is written in Go
 }
 
 type interval struct{ start, end int64 }
-
-// pairFaults joins the begins of faults with their ends, thread by thread, and
-// puts the times between them at which the thread slept. A fault without an end
-// ended in a signal, or its end was lost.
-func pairFaults(records []perfRecord) []fault {
-	sort.SliceStable(records, func(i, j int) bool { return records[i].Time < records[j].Time })
-	open := map[int32]*fault{}
-	asleep := map[int32]int64{}
-	var found []fault
-	for i := range records {
-		r := &records[i]
-		at := int64(r.Time)
-		switch {
-		case r.Type == perfRecordSwitch && r.Misc&perfMiscSwitchOut != 0:
-			delete(asleep, r.TID)
-			if r.Misc&perfMiscSwitchForce == 0 {
-				asleep[r.TID] = at
-			}
-		case r.Type == perfRecordSwitch:
-			began, slept := asleep[r.TID]
-			if f := open[r.TID]; f != nil && slept {
-				f.slept += at - began
-				f.waits = append(f.waits, interval{began, at})
-			}
-			delete(asleep, r.TID)
-		case r.Type == perfRecordSample && r.Kind == kindBegun:
-			if f := open[r.TID]; f != nil && f.address == r.Addr {
-				continue // a signal came while it slept: the processor tries again
-			}
-			open[r.TID] = &fault{start: at, address: r.Addr, ip: r.IP, thread: int(r.TID), process: int(r.PID)}
-		case r.Type == perfRecordSample && r.Kind != kindUnknown:
-			f := open[r.TID]
-			if f == nil { // its begin was lost
-				f = &fault{start: at, address: r.Addr, ip: r.IP, thread: int(r.TID), process: int(r.PID)}
-			}
-			f.end, f.major = at, r.Kind == kindMajor
-			found = append(found, *f)
-			delete(open, r.TID)
-		}
-	}
-	return found
-}

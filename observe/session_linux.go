@@ -16,12 +16,13 @@ import (
 	"time"
 
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/internal/undo"
 )
 
 // session is a run: the child, what listens to it, and the journal of what must
 // be undone.
 type session struct {
-	journal *journal
+	journal undo.Journal
 	doc     *Document
 	tier    string // the best that may be used
 	proc    string
@@ -34,9 +35,13 @@ type session struct {
 	answers io.Closer // what from reads
 	thread  int
 
-	rings    []*sys.PerfFaults
-	kinds    map[uint64]int // of samples, by their ID
-	records  []perfRecord
+	rings    []*sys.PerfFaults // one of each processor
+	sources  map[uint64]sys.PerfEvent
+	threads  map[int]bool // that have events of their own
+	take     func(perfRecord)
+	drained  func(before uint64) // called when all of before is taken; nil for nothing
+	previous uint64              // when the last round of emptying began
+	records  []perfRecord        // where take is nil
 	instance *instance
 	lost     int64
 	failed   error // of listening
@@ -44,9 +49,6 @@ type session struct {
 	stop chan struct{}
 	done sync.WaitGroup
 }
-
-// mostRecords bounds the memory that a long run takes; more count as lost.
-const mostRecords = 1 << 21
 
 // pollEvery is how often the kernel's buffers are emptied.
 const pollEvery = 2 * time.Millisecond
@@ -146,8 +148,9 @@ func (s *session) has(format string, args ...any) {
 	s.doc.Sources = append(s.doc.Sources, fmt.Sprintf(format, args...))
 }
 
-// openPerf listens to the child's faults, if it may.
-func (s *session) openPerf(o sys.PerfOptions, cpus []int) {
+// openPerf listens to threads' faults, if it may. It may be called again, for more of
+// them. A thread that has ended meanwhile is left out.
+func (s *session) openPerf(threads []int, o sys.PerfOptions, cpus []int) {
 	if s.tier == TierCounters {
 		s.miss("fault addresses from perf: not asked for (--tier)")
 		return
@@ -155,25 +158,50 @@ func (s *session) openPerf(o sys.PerfOptions, cpus []int) {
 	if len(cpus) == 0 {
 		cpus = []int{-1}
 	}
-	s.kinds = map[uint64]int{}
-	for _, cpu := range cpus {
-		o.Thread, o.CPU = s.thread, cpu
-		ring, err := openRing(o)
-		if err != nil {
-			s.closePerf()
-			reason := err.Error()
-			if sys.PerfForbidden(err) {
-				reason += "; lower kernel.perf_event_paranoid to 2, or be root"
+	first := len(s.rings) == 0
+	if first {
+		s.sources, s.threads = map[uint64]sys.PerfEvent{}, map[int]bool{}
+	}
+	for i, cpu := range cpus {
+		o.CPU = cpu
+		for _, o.Thread = range threads {
+			err := s.openPerfOf(i, o)
+			if err == nil || sys.NoSuchProcess(err) {
+				s.threads[o.Thread] = true
+				continue
 			}
-			s.miss("when each fault began and ended: %s", reason)
+			s.closePerf()
+			s.miss("when each fault began and ended: %s", perfReason(err))
 			return
 		}
-		s.rings = append(s.rings, ring)
-		for kind, id := range ring.IDs() {
-			s.kinds[id] = kind
+	}
+	for _, ring := range s.rings {
+		for _, e := range ring.Events() {
+			s.sources[e.ID] = e
 		}
 	}
-	s.has("perf page-fault events")
+	if first && len(s.rings) > 0 {
+		s.has("perf page-fault events")
+	}
+}
+
+// openPerfOf adds a thread to the i-th processor's buffer.
+func (s *session) openPerfOf(i int, o sys.PerfOptions) error {
+	if i < len(s.rings) {
+		return s.rings[i].Add(o)
+	}
+	ring, err := openRing(o)
+	if err == nil {
+		s.rings = append(s.rings, ring)
+	}
+	return err
+}
+
+func perfReason(err error) string {
+	if sys.PerfForbidden(err) {
+		return err.Error() + "; lower kernel.perf_event_paranoid to 2, be the process's user, or root"
+	}
+	return err.Error()
 }
 
 // openRing takes the largest buffer that it may have.
@@ -230,7 +258,7 @@ func (s *session) openTracefs(prepare func(*instance) error) {
 
 func (s *session) closeTracefs() {
 	if s.instance != nil {
-		_ = s.instance.remove()
+		s.instance.close()
 		s.instance = nil
 	}
 }
@@ -241,12 +269,12 @@ func (s *session) makeInstance() (*instance, error) {
 	if err != nil {
 		return nil, err
 	}
-	name := fmt.Sprintf("filemap-%d", os.Getpid())
-	if err := s.journal.intend(actInstance, filepath.Join(dir, "instances", name)); err != nil {
+	path := undo.Name(filepath.Join(dir, "instances"), "filemap-")
+	if err := s.journal.Make(undo.Instance, path, func() error { return os.Mkdir(path, 0o700) }); err != nil {
 		return nil, err
 	}
 	const bufferKB = 8 << 10
-	return openInstance(dir, name, bufferKB)
+	return openInstance(path, bufferKB)
 }
 
 func (s *session) tracefs() (string, error) {
@@ -262,14 +290,22 @@ func (s *session) tracefs() (string, error) {
 			}
 		}
 	}
-	dir, err := os.MkdirTemp("", "filemap-tracefs-")
-	if err != nil {
-		return "", err
+	return s.mountTracefs()
+}
+
+// mountTracefs mounts it for this run, at the first place where a directory can be
+// made.
+func (s *session) mountTracefs() (string, error) {
+	var errs error
+	for _, parent := range []string{os.TempDir(), "/run", "/dev/shm"} {
+		dir := undo.Name(parent, "filemap-tracefs-")
+		if err := s.journal.Make(undo.Dir, dir, func() error { return os.Mkdir(dir, 0o700) }); err != nil {
+			errs = errors.Join(errs, err)
+			continue
+		}
+		return dir, s.journal.Make(undo.Mount, dir, func() error { return sys.MountTracefs(dir) })
 	}
-	if err := s.journal.intend(actMount, dir); err != nil {
-		return "", err
-	}
-	return dir, sys.MountTracefs(dir)
+	return "", errs
 }
 
 // listen empties the kernel's buffers until hush.
@@ -300,12 +336,21 @@ func (s *session) follow() {
 }
 
 func (s *session) drain() {
+	began, err := sys.MonotonicNow()
+	if err != nil {
+		s.failed = err
+		return
+	}
 	for _, r := range s.rings {
 		r.Drain(s.record)
 	}
 	if s.instance != nil && s.failed == nil {
 		s.failed = s.instance.drain()
 	}
+	if s.drained != nil {
+		s.drained(s.previous)
+	}
+	s.previous = uint64(began)
 }
 
 func (s *session) record(raw []byte) {
@@ -315,23 +360,33 @@ func (s *session) record(raw []byte) {
 		return
 	}
 	s.lost += int64(r.Lost)
-	if len(s.records) >= mostRecords {
-		s.lost++
+	source, known := s.sources[r.ID]
+	if known && s.threads[int(r.TID)] && source.Thread != int(r.TID) {
+		return // the thread was made by another that is listened to, and has events of its own too
+	}
+	r.Kind = kindUnknown
+	if known {
+		r.Kind = source.Kind
+	}
+	if s.take == nil {
+		s.records = append(s.records, r)
 		return
 	}
-	if kind, known := s.kinds[r.ID]; known {
-		r.Kind = kind
-	} else {
-		r.Kind = kindUnknown
+	s.take(r)
+}
+
+// hushPerf lets the kernel record no more faults.
+func (s *session) hushPerf() error {
+	var errs error
+	for _, r := range s.rings {
+		errs = errors.Join(errs, r.Disable())
 	}
-	s.records = append(s.records, r)
+	return errs
 }
 
 // hush ends listening and takes what is left in the buffers.
 func (s *session) hush() error {
-	for _, r := range s.rings {
-		_ = r.Disable()
-	}
+	_ = s.hushPerf()
 	if s.stop != nil {
 		close(s.stop)
 		s.done.Wait()
@@ -341,6 +396,9 @@ func (s *session) hush() error {
 		s.failed = errors.Join(s.failed, s.instance.stop())
 	}
 	s.drain()
+	if s.drained != nil {
+		s.drained(everything)
+	}
 	if s.instance != nil {
 		s.lost += s.instance.countLost()
 	}
@@ -365,7 +423,7 @@ func (s *session) end() error {
 	}
 	s.closePerf()
 	s.closeTracefs()
-	return s.journal.undo()
+	return s.journal.Close()
 }
 
 // tierReached says which tier ran.

@@ -8,14 +8,14 @@ type job struct {
 	Files         []jobFile
 	Steps         []step
 	SnapshotPages int64    // of each file, at most
-	Exec          []string `json:",omitempty"` // instead of steps: a program to become
-	ExecPath      string   `json:",omitempty"`
+	Exec          [][]byte `json:",omitempty"` // instead of steps: a program to become
+	ExecPath      []byte   `json:",omitempty"`
 	Proc          string
 	Frames        bool `json:",omitempty"` // the kernel's tables of frames are looked at
 }
 
 type jobFile struct {
-	Path  string
+	Path  []byte // its bytes, which need not be UTF-8
 	Write bool
 }
 

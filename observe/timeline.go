@@ -321,6 +321,7 @@ func (t *timeline) finish() {
 	})
 	nest(t.spans)
 	t.doc.Events = make([]event.Event, len(t.spans))
+	t.doc.EventsTotal = int64(len(t.spans))
 	for i := range t.spans {
 		t.doc.Events[i] = t.spans[i].Event
 	}

@@ -6,12 +6,14 @@ import (
 	"fmt"
 	"io/fs"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/internal/undo"
 )
 
 // snapshotPages is how many pages of a file are looked at between steps.
@@ -23,7 +25,8 @@ var beforeAccess = func() {}
 // Trace maps a file, touches it, and tells every step. The file's bytes are never
 // changed; where its stores would change its modification time they go to a file
 // of its own beside it, unless InPlace asks otherwise. When ctx ends, so does the
-// trace, and everything it made is taken down.
+// trace, and everything it made is taken down. Where only that fails, there is a
+// document with the error.
 func Trace(ctx context.Context, o Options) (*Document, error) {
 	fail := func(err error) (*Document, error) {
 		var already *Error
@@ -42,21 +45,25 @@ func Trace(ctx context.Context, o Options) (*Document, error) {
 	// The child is to die with this thread, so the thread must stay.
 	runtime.LockOSThread()
 	defer runtime.UnlockOSThread()
-	t, err := newTracing(&o, file)
-	if err != nil {
-		return fail(err)
-	}
+	t := newTracing(&o, file)
 	doc, err := t.run(ctx)
-	if endErr := t.end(); err == nil && endErr != nil {
-		err = fmt.Errorf("not everything could be undone (the next trace tries again): %w", endErr)
-	}
+	endErr := t.end()
 	if err != nil {
 		if ctx.Err() != nil {
-			err = ctx.Err()
+			err = context.Cause(ctx)
 		}
 		return fail(err)
 	}
-	return doc, nil
+	if endErr != nil {
+		_, err = fail(notUndone(endErr))
+	}
+	doc.keepBytes()
+	return doc, err
+}
+
+// notUndone is no reason to withhold the trace.
+func notUndone(err error) error {
+	return fmt.Errorf("not everything could be undone (the next run tries again): %w", err)
 }
 
 // examine looks whether a file can be traced, before anything is made.
@@ -108,16 +115,10 @@ type tracing struct {
 	group string // directory of the control group, "" for none
 }
 
-func newTracing(o *Options, file File) (*tracing, error) {
-	if _, err := CleanUp(); err != nil {
-		return nil, err
-	}
-	j, err := newJournal()
-	if err != nil {
-		return nil, err
-	}
+func newTracing(o *Options, file File) *tracing {
+	undo.CleanUp()
 	t := &tracing{o: o, files: []File{file}}
-	t.session = session{journal: j, tier: o.Tier, proc: o.Proc, sys: o.Sys}
+	t.session = session{tier: o.Tier, proc: o.Proc, sys: o.Sys}
 	t.doc = &Document{
 		Schema: Schema, Missing: []string{}, Sources: []string{},
 		Settings: Settings{
@@ -125,14 +126,18 @@ func newTracing(o *Options, file File) (*tracing, error) {
 			Private: o.Private, MemoryLimitBytes: o.MemoryLimit,
 		},
 	}
-	return t, nil
+	return t
 }
 
 func (t *tracing) run(ctx context.Context) (*Document, error) {
 	if err := t.plan(ctx); err != nil {
 		return nil, err
 	}
-	if err := t.startChild(ctx, &t.job, sys.DieWithParent); err != nil {
+	err := t.startChild(ctx, &t.job, func(c *exec.Cmd) {
+		sys.DieWithParent(c)
+		sys.OwnGroup(c) // a terminal's signals are for this process, which ends the child
+	})
+	if err != nil {
 		return nil, t.lastProblem(err)
 	}
 	if t.group != "" {
@@ -140,7 +145,7 @@ func (t *tracing) run(ctx context.Context) (*Document, error) {
 			return nil, err
 		}
 	}
-	t.openPerf(sys.PerfOptions{Kernel: os.Geteuid() == 0}, nil)
+	t.openPerf([]int{t.thread}, sys.PerfOptions{Kernel: os.Geteuid() == 0}, nil)
 	t.openTracefs(func(in *instance) error {
 		missing, err := in.enable(tracepointsOn, filterFor{thread: t.thread, files: t.files, disks: t.disks()})
 		if len(missing) > 0 {
@@ -279,7 +284,7 @@ func (t *tracing) plan(ctx context.Context) error {
 	}
 	t.job = job{SnapshotPages: snapshotPages, Proc: "/proc", Frames: t.mayFrames()}
 	write := !o.NoWrite
-	t.job.Files = []jobFile{{Path: t.files[0].Path, Write: o.InPlace}}
+	t.job.Files = []jobFile{{Path: []byte(t.files[0].Path), Write: o.InPlace}}
 	add := func(s step) { t.job.Steps = append(t.job.Steps, s) }
 	add(step{Op: opMap, Phase: "map", Private: o.Private, Write: o.InPlace || o.Private})
 	if o.Advice != "" {
@@ -298,7 +303,7 @@ func (t *tracing) plan(ctx context.Context) error {
 	add(step{Op: opUnmap, Phase: "unmap"})
 	if write && !o.Private && !o.InPlace {
 		if err := t.scratch(ctx, offsets); err != nil {
-			t.miss("the write part: %v; --no-write leaves it out, --write stores to FILE itself", err)
+			t.miss("the write part: %v; --dir names another directory, --no-write leaves it out, --write stores to FILE itself", err)
 			return nil
 		}
 		add(step{Op: opMap, Phase: "map to write", File: 1, Write: true})
@@ -344,15 +349,41 @@ func (t *tracing) scratch(ctx context.Context, offsets []int64) error {
 	if dir == "" {
 		dir = filepath.Dir(t.files[0].Path)
 	}
-	path := filepath.Join(dir, fmt.Sprintf(".filemap-trace-%d", os.Getpid()))
-	if err := t.journal.intend(actFile, path); err != nil {
+	dir, err := filepath.Abs(dir)
+	if err != nil {
 		return err
 	}
-	f, err := os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+	f, path, err := t.newFile(dir, ".filemap-trace-")
 	if err != nil {
 		return err
 	}
 	defer f.Close()
+	if err := t.fill(ctx, f, offsets); err != nil {
+		return errors.Join(err, t.journal.Undo(undo.File, path))
+	}
+	st, err := f.Stat()
+	if err != nil {
+		return err
+	}
+	file := File{Path: path, SizeBytes: st.Size(), Role: RoleCopy}
+	file.Major, file.Minor, file.Inode, _ = sys.InodeOf(st)
+	t.files = append(t.files, file)
+	t.job.Files = append(t.job.Files, jobFile{Path: []byte(path), Write: true})
+	return nil
+}
+
+// newFile makes a file that goes with this run.
+func (s *session) newFile(dir, prefix string) (f *os.File, path string, err error) {
+	path = undo.Name(dir, prefix)
+	err = s.journal.Make(undo.File, path, func() error {
+		f, err = os.OpenFile(path, os.O_CREATE|os.O_EXCL|os.O_RDWR, 0o600)
+		return err
+	})
+	return f, path, err
+}
+
+// fill gives the file its size, and the pages that will be touched their blocks.
+func (t *tracing) fill(ctx context.Context, f *os.File, offsets []int64) error {
 	if err := f.Truncate(t.files[0].SizeBytes); err != nil {
 		return err
 	}
@@ -369,13 +400,5 @@ func (t *tracing) scratch(ctx context.Context, offsets []int64) error {
 			return err
 		}
 	}
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	file := File{Path: path, SizeBytes: st.Size(), Role: RoleCopy}
-	file.Major, file.Minor, file.Inode, _ = sys.InodeOf(st)
-	t.files = append(t.files, file)
-	t.job.Files = append(t.job.Files, jobFile{Path: path, Write: true})
 	return f.Sync() // in memory and clean: what follows is about stores alone
 }

@@ -22,8 +22,9 @@ type instance struct {
 	pipes   []*os.File
 	page    []byte
 	commit  int
-	events  []tracepoint
-	told    int64 // events lost, by what the pages say; the kernel's own count may be higher
+	events  []tracepoint      // without a sink
+	sink    func(*tracepoint) // nil, or what takes each; it must not keep the record
+	told    int64             // events lost, by what the pages say; the kernel's own count may be higher
 }
 
 // wanted is a tracepoint to turn on, and its filter.
@@ -90,15 +91,13 @@ func (f filterFor) expand(filter string) string {
 	return strings.Join(alternatives, " || ")
 }
 
-// openInstance makes one. bufferKB is its size for each processor. Remove it.
-func openInstance(tracefs, name string, bufferKB int) (*instance, error) {
+// openInstance begins to use one that was just made at dir, below tracefs. bufferKB is
+// its size for each processor. It ends when dir is removed; close it before.
+func openInstance(dir string, bufferKB int) (*instance, error) {
 	in := &instance{
-		dir:     filepath.Join(tracefs, "instances", name),
+		dir:     dir,
 		formats: map[uint16]*eventFormat{}, ids: map[string]bool{},
 		page: make([]byte, 1<<16), commit: 8,
-	}
-	if err := os.Mkdir(in.dir, 0o750); err != nil && !errors.Is(err, os.ErrExist) {
-		return nil, err
 	}
 	err := errors.Join(
 		in.write("tracing_on", "0"),
@@ -107,10 +106,7 @@ func openInstance(tracefs, name string, bufferKB int) (*instance, error) {
 	if header, readErr := os.ReadFile(filepath.Join(in.dir, "events/header_page")); readErr == nil {
 		in.commit = commitBytes(header)
 	}
-	if err != nil {
-		return nil, errors.Join(err, in.remove())
-	}
-	return in, nil
+	return in, err
 }
 
 // commitBytes finds the size of the page header's commit field.
@@ -210,6 +206,10 @@ func (in *instance) take(cpu int, page []byte) error {
 		if format == nil {
 			return
 		}
+		if in.sink != nil {
+			in.sink(&tracepoint{time, cpu, format, record})
+			return
+		}
 		in.events = append(in.events, tracepoint{time, cpu, format, append([]byte(nil), record...)})
 	})
 	if lost < 0 {
@@ -246,20 +246,11 @@ func parseLost(stats []byte) int64 {
 	return lost
 }
 
-// remove stops, closes and removes the instance.
-func (in *instance) remove() error {
+// close stops it and closes what is open of it.
+func (in *instance) close() {
 	_ = in.stop()
 	for _, p := range in.pipes {
 		_ = p.Close()
 	}
 	in.pipes = nil
-	return removeInstance(in.dir)
-}
-
-func removeInstance(dir string) error {
-	err := os.Remove(dir) // rmdir(2), as tracefs wants it; what is inside goes with it
-	if errors.Is(err, os.ErrNotExist) {
-		return nil
-	}
-	return err
 }

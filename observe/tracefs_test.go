@@ -65,7 +65,7 @@ func TestInstanceOfFixture(t *testing.T) {
 	for _, e := range events {
 		must(t, errors.Join(os.WriteFile(filepath.Join(e, "enable"), nil, 0o600), os.WriteFile(filepath.Join(e, "filter"), nil, 0o600)))
 	}
-	in, err := openInstance(root, "mine", 64)
+	in, err := openInstance(dir, 64)
 	must(t, err)
 	missing, err := in.enable(tracepointsOn, filterFor{thread: 7, files: []File{{Major: 254, Inode: 246761}}, disks: []uint32{kernelDevice(254, 0)}})
 	must(t, err)

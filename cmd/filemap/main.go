@@ -6,12 +6,13 @@ import (
 	"fmt"
 	"io"
 	"os"
-	"os/signal"
 
 	"github.com/spf13/cobra"
 
 	"github.com/filemap-go/filemap/compare"
+	"github.com/filemap-go/filemap/internal/interrupt"
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/internal/undo"
 )
 
 // Exit statuses.
@@ -23,34 +24,68 @@ const (
 
 func main() {
 	traceChild()
-	os.Exit(run(os.Args[1:], os.Stdout, os.Stderr))
+	status, ended := run(os.Args[1:], os.Stdout, os.Stderr)
+	if ended != nil {
+		sys.EndBy(ended)
+	}
+	os.Exit(status)
 }
 
-// run carries out a command line and returns the exit status. The first
-// interrupt ends it in good order, which removes every file that it made; the
-// second ends it at once.
-func run(args []string, stdout, stderr io.Writer) int {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, sys.Terminate)
+// run carries out a command line and returns the exit status, and the signal that
+// ended it, if one did. The first signal ends it in good order, which removes every
+// file that it made; the second ends it at once.
+func run(args []string, stdout, stderr io.Writer) (status int, ended os.Signal) {
+	ctx, stop := interrupt.Context(context.Background())
 	defer stop()
-	context.AfterFunc(ctx, stop)
+	for _, left := range undo.CleanUp().Stays {
+		fmt.Fprintln(stderr, "filemap: a run that was killed has left something:", left)
+	}
 	root := newRoot()
 	root.SetArgs(args)
 	root.SetOut(stdout)
 	root.SetErr(stderr)
 	err := root.ExecuteContext(ctx)
-	if err == nil {
-		return exitOK
-	}
-	if errors.Is(err, context.Canceled) {
-		err = failure{errors.New("interrupted")}
+	var theirs programStatus
+	switch {
+	case err == nil:
+		return exitOK, nil
+	case sys.BrokenPipe(err): // nobody reads any more, and knows why
+		return sys.PipeStatus, nil
+	case errors.As(err, &theirs) && theirs.err == nil:
+		return theirs.status, nil
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintln(stderr, "filemap: interrupted")
+		if ended = interrupt.Cause(ctx); ended == nil {
+			return exitFailure, nil
+		}
+		return sys.SignalStatus(ended), ended
 	}
 	fmt.Fprintln(stderr, "filemap:", err)
-	if isUsage(err) {
+	switch {
+	case theirs.err != nil:
+		return theirs.status, nil
+	case isUsage(err):
 		fmt.Fprintln(stderr, "Try 'filemap help'.")
-		return exitUsage
+		return exitUsage, nil
 	}
-	return exitFailure
+	return exitFailure, nil
 }
+
+// programStatus is the exit status of a program that a verb ran, to be passed on; or
+// what stands for it where the program could not be run, and why.
+type programStatus struct {
+	status int
+	err    error
+}
+
+func (p programStatus) Error() string {
+	if p.err == nil {
+		return fmt.Sprintf("the program's exit status is %d", p.status)
+	}
+	return p.err.Error()
+}
+
+func (p programStatus) Unwrap() error { return p.err }
 
 // failure marks what went wrong while a verb was at work. Every other error is
 // one of the command line: cobra's own have no type.

@@ -41,6 +41,7 @@ func TestScripts(t *testing.T) {
 			"await":     awaitCommand,
 			"status":    statusCommand,
 			"sigterm":   sigtermCommand,
+			"signal":    signalCommand,
 			"mount":     mountCommand,
 			"asuser":    asUserCommand,
 			"fifo":      fifoCommand,
@@ -157,6 +158,17 @@ func statusCommand(ts *testscript.TestScript, neg bool, args []string) {
 	var exit *exec.ExitError
 	if !errors.As(err, &exit) || strconv.Itoa(exit.ExitCode()) != args[0] {
 		ts.Fatalf("filemap %q: %v, expected status %s", line, err, args[0])
+	}
+}
+
+// signalCommand sends a signal to every command in the background: "signal HUP".
+func signalCommand(ts *testscript.TestScript, neg bool, args []string) {
+	signals := map[string]syscall.Signal{"HUP": syscall.SIGHUP, "QUIT": syscall.SIGQUIT, "KILL": syscall.SIGKILL}
+	if neg || len(args) != 1 || signals[args[0]] == 0 {
+		ts.Fatalf("usage: signal HUP|QUIT|KILL")
+	}
+	for _, c := range ts.BackgroundCmds() {
+		ts.Check(c.Process.Signal(signals[args[0]]))
 	}
 }
 

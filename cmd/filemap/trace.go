@@ -6,6 +6,7 @@ import (
 	"io"
 	"os"
 	"strings"
+	"time"
 
 	"github.com/dustin/go-humanize"
 	"github.com/spf13/cobra"
@@ -20,12 +21,14 @@ type traceFlags struct {
 	observe.Options
 	pattern, limit, html string
 	json, all            bool
+	pid                  int
+	duration             time.Duration
 }
 
 func newTrace() *cobra.Command {
 	var f traceFlags
 	c := &cobra.Command{
-		Use:   "trace FILE | trace -- COMMAND [ARG…]",
+		Use:   "trace FILE | trace -- COMMAND [ARG…] | trace --pid PID",
 		Short: "Show what happens between mmap() and the first byte, and after it",
 		Long: `trace maps FILE, touches its pages by a pattern, and shows every step from the system
 call to the byte and back, by the four processes of paging: a region is made,
@@ -44,26 +47,44 @@ a swap file are made, and taken down. Where readahead alone could fill the limit
 --advise random is what is done without other advice.
 
 With -- COMMAND it runs a program instead, and attributes the faults of it and its
-children to files and offsets: how many, how slow, in which order, and what would
-help. The report goes to standard error; with --json it goes to standard output and
-the program's own output to standard error.
+children to files and offsets: how many, how slow, in which order, what was read for
+them and by read(2), and what would help. The report goes to standard error; with
+--json it goes to standard output and the program's own output to standard error.
+With --pid it listens to a process that is running, and the report goes to standard
+output.
 
-Whatever trace mounts, makes and limits is undone at its end, on Ctrl-C as well; what
-a killed run has left is undone by the next.
+Ctrl-C, or another signal that asks for the end, ends the trace, and the report is
+printed. A program of COMMAND gets the signal too; if it goes on, SIGTERM after five
+seconds or at the next Ctrl-C, and SIGKILL five seconds later. --duration ends the
+trace by itself: COMMAND then gets SIGTERM, and SIGKILL five seconds later. A process
+of --pid is left alone. A long trace keeps a sample of the events; the totals count
+all.
+
+Whatever trace mounts, makes and limits is undone at its end, whichever signal ends
+it; what a killed run has left is undone by the next run of any verb.
 
 Exit status: 0 when the trace was made, 1 when it could not be, 2 when the command
-line makes no sense.`,
+line makes no sense. With COMMAND it is the program's own, 128 and its number if a
+signal ended it; 127 if there is no such program, 126 if it cannot be started; 0 after
+--duration.`,
 		Example: `  filemap trace --cold points.f32                what a cold start costs
   sudo filemap trace --cold points.f32           and why
   filemap trace --cold --pattern random --pages 100 --advise random points.f32
   sudo filemap trace --memory-limit 8MiB big.bin swap-out and swap-in, of pages made private
-  filemap trace -- sqlite3 my.db 'select count(*) from t'`,
+  filemap trace -- sqlite3 my.db 'select count(*) from t'
+  sudo filemap trace --pid 4711 --duration 10s   what a server does meanwhile`,
 		RunE: verb(func(c *cobra.Command, args []string) error {
 			if c.ArgsLenAtDash() == 0 && len(args) > 0 {
 				return runCommand(c, &f, args)
 			}
+			if c.Flags().Changed("pid") {
+				return runCommand(c, &f, args)
+			}
 			if len(args) != 1 {
-				return wrongUse{errors.New("name one FILE, or a program after --")}
+				return wrongUse{errors.New("name one FILE, or a program after --, or a process by --pid")}
+			}
+			if c.Flags().Changed("duration") {
+				return wrongUse{errors.New("--duration: about a program or process, not about a FILE")}
 			}
 			f.Path = args[0]
 			if err := f.complete(c); err != nil {
@@ -91,6 +112,8 @@ func (f *traceFlags) define(c *cobra.Command) {
 	flags.StringVar(&f.Dir, "dir", "", "directory for the file that takes the stores (default: beside FILE)")
 	flags.StringVar(&f.SwapDir, "swap-dir", "", "directory for the swap file (default: --dir)")
 	flags.StringVar(&f.Tier, "tier", "", "use no better sources than: root, user or counters (default: the best)")
+	flags.IntVar(&f.pid, "pid", 0, "listen to the process `PID`, instead of touching a FILE or running a program")
+	flags.DurationVar(&f.duration, "duration", 0, "end the trace of a program or process after so long, such as 10s")
 	flags.BoolVar(&f.all, "all", false, "print every event, not only the first of those that are alike")
 	flags.BoolVar(&f.json, "json", false, "print one JSON document")
 	flags.StringVar(&f.html, "html", "", "also write an interactive page, which is stepped event by event, to `FILE`")
@@ -144,10 +167,10 @@ func runTrace(c *cobra.Command, f *traceFlags) error {
 	if errors.Is(err, observe.ErrOption) {
 		return wrongUse{err}
 	}
-	if err != nil {
+	if doc == nil {
 		return err
 	}
-	return printTrace(c.OutOrStdout(), doc, f, page)
+	return errors.Join(printTrace(c.OutOrStdout(), doc, f, page), err)
 }
 
 // runCommand traces a program. What goes with a FILE does not go with it.
@@ -155,7 +178,7 @@ func runCommand(c *cobra.Command, f *traceFlags, argv []string) error {
 	var wrong []string
 	c.Flags().Visit(func(flag *pflag.Flag) {
 		switch flag.Name {
-		case "tier", "json", "all", "html":
+		case "tier", "json", "all", "html", "pid", "duration":
 		default:
 			wrong = append(wrong, "--"+flag.Name)
 		}
@@ -163,9 +186,20 @@ func runCommand(c *cobra.Command, f *traceFlags, argv []string) error {
 	if len(wrong) > 0 {
 		return wrongUse{fmt.Errorf("%s: about a FILE, not about a program", strings.Join(wrong, ", "))}
 	}
-	o := observe.CommandOptions{Argv: argv, Tier: f.Tier, Stdin: os.Stdin, Stdout: c.OutOrStdout(), Stderr: c.ErrOrStderr()}
+	switch {
+	case c.Flags().Changed("pid") && len(argv) > 0:
+		return wrongUse{errors.New("--pid names a process that is running: leave it or the program out")}
+	case c.Flags().Changed("pid") && f.pid <= 0:
+		return wrongUse{fmt.Errorf("--pid %d is no process", f.pid)}
+	case c.Flags().Changed("duration") && f.duration <= 0:
+		return wrongUse{errors.New("--duration must be longer than nothing, such as 10s")}
+	}
+	o := observe.CommandOptions{
+		Argv: argv, PID: f.pid, Duration: f.duration, Tier: f.Tier,
+		Stdin: os.Stdin, Stdout: c.OutOrStdout(), Stderr: c.ErrOrStderr(),
+	}
 	report := c.ErrOrStderr()
-	if f.json {
+	if f.json || f.pid > 0 {
 		o.Stdout, report = c.ErrOrStderr(), c.OutOrStdout()
 	}
 	page, err := f.page()
@@ -174,11 +208,28 @@ func runCommand(c *cobra.Command, f *traceFlags, argv []string) error {
 	}
 	defer page.discard()
 	doc, err := observe.Command(c.Context(), o)
-	if err != nil {
+	switch {
+	case errors.Is(err, observe.ErrNoProgram):
+		return programStatus{exitNoProgram, err}
+	case errors.Is(err, observe.ErrCannotStart):
+		return programStatus{exitCannotStart, err}
+	case doc == nil:
 		return err
 	}
-	return printTrace(report, doc, f, page)
+	if err := errors.Join(printTrace(report, doc, f, page), err); err != nil {
+		return err
+	}
+	if s := &doc.Summary; s.ExitCode != nil && *s.ExitCode != 0 && s.EndedBy != observe.EndedByDuration {
+		return programStatus{status: *s.ExitCode}
+	}
+	return nil
 }
+
+// Exit statuses that stand for a program's own, as shells have them.
+const (
+	exitCannotStart = 126
+	exitNoProgram   = 127
+)
 
 // page begins the page that was asked for, nil for none.
 func (f *traceFlags) page(others ...string) (*wholeFile, error) {
@@ -196,16 +247,16 @@ func printTrace(w io.Writer, doc *observe.Document, f *traceFlags, page *wholeFi
 		o := textOptions(w)
 		err = export.Text(w, doc, export.TextOptions{Color: o.Color, Width: o.Width, All: f.all})
 	}
-	if err != nil {
-		return fmt.Errorf("the trace cannot be printed: %w", err)
+	if err != nil { // the terminal may be gone; the page is written all the same
+		err = fmt.Errorf("the trace cannot be printed: %w", err)
 	}
 	if page == nil {
-		return nil
+		return err
 	}
-	if err := page.finish(func(w io.Writer) error { return export.HTML(w, doc) }); err != nil {
-		return fmt.Errorf("%s cannot be written: %w", f.html, err)
+	if pageErr := page.finish(func(w io.Writer) error { return export.HTML(w, doc) }); pageErr != nil {
+		err = errors.Join(err, fmt.Errorf("%s cannot be written: %w", visible(f.html), pageErr))
 	}
-	return nil
+	return err
 }
 
 // wrongUse marks an error of the command line.

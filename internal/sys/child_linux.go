@@ -2,6 +2,7 @@ package sys
 
 import (
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"sync/atomic"
@@ -114,10 +115,36 @@ func ReadAvailable(f *os.File, into []byte) (int, error) {
 	return max(n, 0), errors.Join(controlErr, err)
 }
 
-// OwnedBy tells whether a file belongs to a user (stat(2)).
-func OwnedBy(info os.FileInfo, user int) bool {
-	st, known := info.Sys().(*syscall.Stat_t)
-	return known && int(st.Uid) == user
+// EndedBy returns by which signal a process ended, "SIGSEGV" say, 0 if it ended by
+// itself.
+func EndedBy(state *os.ProcessState) (number int, name string) {
+	status, known := state.Sys().(syscall.WaitStatus)
+	if !known || !status.Signaled() {
+		return 0, ""
+	}
+	number = int(status.Signal())
+	if name = unix.SignalName(status.Signal()); name == "" {
+		name = fmt.Sprintf("signal %d", number) // a real-time signal has no name
+	}
+	return number, name
+}
+
+// WaitForEnd waits until a child has ended, and leaves it to be waited for again
+// (waitid(2) with WNOWAIT): what /proc says of it can be read until then.
+func WaitForEnd(pid int) error {
+	return retry(func() error { return unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil) })
+}
+
+// InForeground tells whether this process is in the terminal's foreground group, all
+// of which gets the signals of its keys (ioctl(2) with TIOCGPGRP).
+func InForeground() bool {
+	tty, err := unix.Open("/dev/tty", unix.O_RDONLY|unix.O_CLOEXEC|unix.O_NOCTTY, 0)
+	if err != nil {
+		return false
+	}
+	defer func() { _ = unix.Close(tty) }()
+	group, err := unix.IoctlGetInt(tty, unix.TIOCGPGRP)
+	return err == nil && group == unix.Getpgrp()
 }
 
 // CloseOnExec closes f in the program that this one becomes (fcntl(2) with

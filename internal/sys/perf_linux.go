@@ -4,21 +4,28 @@ import (
 	"errors"
 	"fmt"
 	"os"
-	"runtime"
 	"sync/atomic"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
 )
 
-// PerfFaults is a ring buffer of a thread's page faults (perf_event_open(2)):
-// where each began and, as events of their own, where each was done, minor or
-// major. The kernel tells them without privilege for the faults of user code.
+// PerfFaults is a ring buffer of threads' page faults on one processor, or of one
+// thread's on any (perf_event_open(2)): where each began and, as events of their own,
+// where each was done, minor or major. The kernel tells them without privilege for the
+// faults of user code.
 type PerfFaults struct {
-	fds  [3]int // all, minor, major
-	ids  [3]uint64
-	ring []byte
-	mask uint64
+	events []PerfEvent
+	ring   []byte
+	mask   uint64
+}
+
+// PerfEvent is one thread's source of records. Records tell it by its ID.
+type PerfEvent struct {
+	Kind   int // PerfFaultBegun, PerfFaultMinor or PerfFaultMajor
+	Thread int
+	ID     uint64
+	fd     int
 }
 
 // PerfOptions says whose faults are recorded.
@@ -32,7 +39,7 @@ type PerfOptions struct {
 	RingPages int  // of the buffer, a power of two
 }
 
-// What a record's ID says it is: index into the ids of [PerfFaults.IDs].
+// What an event tells.
 const (
 	PerfFaultBegun = iota
 	PerfFaultMinor
@@ -48,33 +55,67 @@ var perfConfigs = [3]uint64{
 // OpenPerfFaults begins to record once enabled. Times are those of
 // [MonotonicNow]. Close it.
 func OpenPerfFaults(o PerfOptions) (*PerfFaults, error) {
-	p := &PerfFaults{fds: [3]int{-1, -1, -1}}
-	for i := range p.fds {
-		fd, err := unix.PerfEventOpen(perfAttr(o, i), o.Thread, o.CPU, -1, unix.PERF_FLAG_FD_CLOEXEC)
-		if err != nil {
-			p.Close()
-			return nil, os.NewSyscallError("perf_event_open", err)
-		}
-		p.fds[i] = fd
-		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.PERF_EVENT_IOC_ID, uintptr(unsafe.Pointer(&p.ids[i]))); errno != 0 {
-			p.Close()
-			return nil, os.NewSyscallError("perf_event_open", errno)
-		}
+	p := &PerfFaults{}
+	if err := p.Add(o); err != nil {
+		return nil, err
 	}
 	size := (1 + o.RingPages) * PageSize
-	ring, err := unix.Mmap(p.fds[0], 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
+	ring, err := unix.Mmap(p.events[0].fd, 0, size, unix.PROT_READ|unix.PROT_WRITE, unix.MAP_SHARED)
 	if err != nil {
 		p.Close()
 		return nil, fmt.Errorf("perf's buffer: %w", err)
 	}
 	p.ring, p.mask = ring, uint64(o.RingPages*PageSize-1)
-	for _, fd := range p.fds[1:] {
-		if err := unix.IoctlSetInt(fd, unix.PERF_EVENT_IOC_SET_OUTPUT, p.fds[0]); err != nil {
-			p.Close()
-			return nil, os.NewSyscallError("perf_event_open", err)
-		}
+	if err := p.shareRing(p.events[1:]); err != nil {
+		p.Close()
+		return nil, err
 	}
 	return p, nil
+}
+
+// Add records the faults of one more thread, on the processor that the buffer is of.
+// On an error nothing is added.
+func (p *PerfFaults) Add(o PerfOptions) error {
+	before := len(p.events)
+	err := p.open(o)
+	if err == nil && p.ring != nil {
+		err = p.shareRing(p.events[before:])
+	}
+	if err != nil {
+		closeEvents(p.events[before:])
+		p.events = p.events[:before]
+	}
+	return err
+}
+
+func (p *PerfFaults) open(o PerfOptions) error {
+	for kind := range perfConfigs {
+		fd, err := unix.PerfEventOpen(perfAttr(o, kind), o.Thread, o.CPU, -1, unix.PERF_FLAG_FD_CLOEXEC)
+		if err != nil {
+			return os.NewSyscallError("perf_event_open", err)
+		}
+		p.events = append(p.events, PerfEvent{Kind: kind, Thread: o.Thread, fd: fd})
+		e := &p.events[len(p.events)-1]
+		if _, _, errno := unix.Syscall(unix.SYS_IOCTL, uintptr(fd), unix.PERF_EVENT_IOC_ID, uintptr(unsafe.Pointer(&e.ID))); errno != 0 {
+			return os.NewSyscallError("perf_event_open", errno)
+		}
+	}
+	return nil
+}
+
+func (p *PerfFaults) shareRing(events []PerfEvent) error {
+	for _, e := range events {
+		if err := unix.IoctlSetInt(e.fd, unix.PERF_EVENT_IOC_SET_OUTPUT, p.events[0].fd); err != nil {
+			return os.NewSyscallError("perf_event_open", err)
+		}
+	}
+	return nil
+}
+
+func closeEvents(events []PerfEvent) {
+	for _, e := range events {
+		_ = unix.Close(e.fd)
+	}
 }
 
 func perfAttr(o PerfOptions, i int) *unix.PerfEventAttr {
@@ -107,8 +148,8 @@ func perfAttr(o PerfOptions, i int) *unix.PerfEventAttr {
 	return a
 }
 
-// IDs returns by which identifiers records tell what they are.
-func (p *PerfFaults) IDs() [3]uint64 { return p.ids }
+// Events returns those whose records are in the buffer.
+func (p *PerfFaults) Events() []PerfEvent { return p.events }
 
 // Enable begins to record.
 func (p *PerfFaults) Enable() error { return p.all(unix.PERF_EVENT_IOC_ENABLE) }
@@ -117,8 +158,8 @@ func (p *PerfFaults) Enable() error { return p.all(unix.PERF_EVENT_IOC_ENABLE) }
 func (p *PerfFaults) Disable() error { return p.all(unix.PERF_EVENT_IOC_DISABLE) }
 
 func (p *PerfFaults) all(request uint) error {
-	for _, fd := range p.fds {
-		if err := unix.IoctlSetInt(fd, request, 0); err != nil {
+	for _, e := range p.events {
+		if err := unix.IoctlSetInt(e.fd, request, 0); err != nil {
 			return err
 		}
 	}
@@ -160,14 +201,12 @@ func (p *PerfFaults) Close() {
 		_ = unix.Munmap(p.ring)
 		p.ring = nil
 	}
-	for i, fd := range p.fds {
-		if fd >= 0 {
-			_ = unix.Close(fd)
-		}
-		p.fds[i] = -1
-	}
-	runtime.KeepAlive(p)
+	closeEvents(p.events)
+	p.events = nil
 }
+
+// NoSuchProcess tells whether a process or thread has ended, or never was (ESRCH).
+func NoSuchProcess(err error) bool { return errors.Is(err, unix.ESRCH) }
 
 // PerfForbidden tells whether err is a refusal that privilege, or another setting
 // of kernel.perf_event_paranoid, would lift.

@@ -67,7 +67,11 @@ func (p *printer) stage(n int, text string) string {
 func (p *printer) header() {
 	d := p.d
 	if len(d.Command) > 0 {
-		p.line("%s %s", p.colored("1", "filemap trace"), plain(strings.Join(d.Command, " ")))
+		what := plain(strings.Join(d.Command, " "))
+		if d.PID != 0 {
+			what = fmt.Sprintf("process %d: %s", d.PID, what)
+		}
+		p.line("%s %s", p.colored("1", "filemap trace"), what)
 	} else if len(d.Files) > 0 {
 		facts := []string{size(d.Files[0].SizeBytes)}
 		if d.Machine.FileSystem != "" {
@@ -89,6 +93,9 @@ func (p *printer) header() {
 		p.line("%s", p.colored("31", fmt.Sprintf("lost events: %s: what follows is not complete", grouped(d.LostEvents))))
 	} else {
 		p.line("lost events: 0")
+	}
+	if kept := int64(len(d.Events)); kept < d.EventsTotal {
+		p.line("sample: %s of %s events are kept, evenly spread, and the slowest; the totals count all", grouped(kept), grouped(d.EventsTotal))
 	}
 	p.line("")
 }

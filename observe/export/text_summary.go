@@ -64,6 +64,9 @@ func (p *printer) faults() {
 		text += fmt.Sprintf("; %s of them %s", grouped(f.Elsewhere), where)
 	}
 	p.line("%s", text)
+	if f.RusageMinor+f.RusageMajor == 0 && f.Total > 0 { // the process had ended
+		return
+	}
 	text = fmt.Sprintf("getrusage: %s minor, %s major", grouped(f.RusageMinor), grouped(f.RusageMajor))
 	if f.Unseen > 0 {
 		text += fmt.Sprintf("; %s more, which no event tells of: %s", grouped(f.Unseen), p.whyUnseen())
@@ -140,11 +143,11 @@ func place(e *event.Event) string {
 // command writes what a program's faults were about.
 func (p *printer) command() {
 	s := &p.d.Summary
-	p.line("%8s %8s %8s %10s %10s %8s %9s  %s", "minor", "major", "slept", "time", "slowest", "pages", "read", "file")
+	p.line("%8s %8s %8s %10s %10s %8s %9s %8s  %s", "minor", "major", "slept", "time", "slowest", "pages", "read", "read(2)", "file")
 	const most = 15
 	for i := range s.Files {
 		if i == most && !p.o.All {
-			p.line("%63s  … %s more (--all)", "", plural(int64(len(s.Files)-most), "file"))
+			p.line("%72s  … %s more (--all)", "", plural(int64(len(s.Files)-most), "file"))
 			break
 		}
 		f := &s.Files[i]
@@ -155,15 +158,47 @@ func (p *printer) command() {
 		if p.d.Files[f.File].Role == observe.RoleMemory {
 			read = "–"
 		}
-		p.line("%8s %8s %8s %10s %10s %8s %9s  %s", grouped(f.Minor), grouped(f.Major), grouped(f.Slept),
-			duration(f.TimeNS), duration(f.SlowestNS), grouped(f.DistinctPages), read, plain(f.Path))
+		calls := ""
+		if f.ReadCallPages != nil && *f.ReadCallPages > 0 {
+			calls = grouped(*f.ReadCallPages)
+		}
+		p.line("%8s %8s %8s %10s %10s %8s %9s %8s  %s", grouped(f.Minor), grouped(f.Major), grouped(f.Slept),
+			duration(f.TimeNS), duration(f.SlowestNS), grouped(f.DistinctPages), read, calls, plain(f.Path))
 	}
 	p.line("")
 	p.slowest()
 	p.faults()
-	p.line("wall time %s", duration(s.WallNS))
-	if s.ExitCode != nil {
+	p.reads()
+	p.line("wall time %s%s", duration(s.WallNS), endedBy[s.EndedBy])
+	switch {
+	case s.Signal != "":
+		p.line("killed by %s: exit status %d", s.Signal, *s.ExitCode)
+	case s.ExitCode != nil:
 		p.line("exit status %d", *s.ExitCode)
 	}
 	p.advice()
+}
+
+// endedBy says why a trace of a program ended, where it was not the program's doing.
+var endedBy = map[string]string{
+	observe.EndedBySignal:   ", until a signal ended the trace",
+	observe.EndedByDuration: ", which was the time asked for",
+}
+
+// reads tells what was read in all, also by system calls, of which no fault tells.
+func (p *printer) reads() {
+	t := p.d.Summary.Pages
+	if t == nil {
+		return
+	}
+	var parts []string
+	if t.DeviceReadBytes != nil {
+		parts = append(parts, size(*t.DeviceReadBytes)+" from the device")
+	}
+	if t.ReadCallBytes != nil {
+		parts = append(parts, size(*t.ReadCallBytes)+" by read(2) and its like")
+	}
+	if len(parts) > 0 {
+		p.line("read: %s", strings.Join(parts, ", "))
+	}
 }

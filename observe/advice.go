@@ -1,0 +1,90 @@
+//go:build linux
+
+package observe
+
+import (
+	"fmt"
+	"path/filepath"
+)
+
+// Advice is given where the evidence decides: the program would have fewer faults that
+// wait, or read fewer bytes, whatever it does with what lies between its faults. That
+// cannot always be known, since pages that the kernel maps around a fault are used
+// without another. There the report says what to try, and how to measure it.
+//
+//	faults that waited   what the device read         advice
+//	in order             all of that part             MADV_POPULATE_READ ahead
+//	backward             all of that part             the same, range by range
+//	scattered            far more than they map       MADV_RANDOM
+//	any                  less, or not known           try and measure
+
+const (
+	manyWaits = 8    // what is worth a word
+	manyQuick = 1000 // faults without a wait
+	allOf     = 0.75 // of the span: the program reads it all anyway
+	wasteful  = 4    // times what faults can have mapped at most
+	// aroundPages is what a fault maps of small folios: fault_around_bytes of the kernel.
+	aroundPages = 16
+)
+
+// advice says what would help the program, file by file.
+func (a *attribution) advice() []string {
+	advice := []string{}
+	add := func(format string, args ...any) { advice = append(advice, fmt.Sprintf(format, args...)) }
+	inGo := int64(0)
+	for _, f := range a.doc.Summary.Files {
+		w := a.about[f.File]
+		if a.doc.Files[f.File].Role != RoleMapped {
+			continue
+		}
+		name := filepath.Base(f.Path)
+		if waited := f.Major + f.Slept; waited >= manyWaits {
+			add("%s: %s", name, w.forWaits(waited, a.page))
+			inGo += w.inGo
+		}
+		if quick := f.Minor - f.Slept; quick >= manyQuick && f.Pattern == PatternInOrder && w.isDense() {
+			add("%s: %d faults, in order, on pages that were in memory: MADV_POPULATE_READ sets the translations of a range in one call instead.", name, quick)
+		}
+	}
+	if inGo >= manyWaits {
+		add("%d of the faults that waited were in a Go program. Each blocks the scheduler's P while it waits; a system call does not: load pages by MADV_POPULATE_READ, or this module's ReadAt and View, before touching them.", inGo)
+	}
+	return advice
+}
+
+// isDense tells whether faults are so close that the kernel's mapping around them
+// covers what lies between.
+func (w *fileWork) isDense() bool {
+	return w.DistinctPages*max(aroundPages, w.largest) >= int64(allOf*float64(w.order.span()))
+}
+
+func (w *fileWork) forWaits(waited, page int64) string {
+	text := fmt.Sprintf("%d faults, %s, waited for the device", waited, w.Pattern)
+	if w.ReadBytes == nil {
+		return text + ". " + w.try(". As root, the trace says what was read for them")
+	}
+	readAll := float64(w.added) >= allOf*float64(w.order.span())
+	mapped := w.DistinctPages * max(aroundPages, w.largest)
+	switch {
+	case w.Pattern == PatternInOrder && readAll:
+		return text + ", which read all of that part of the file: MADV_POPULATE_READ of a few MiB ahead of the reader loads it without a fault."
+	case w.Pattern == PatternBackward && readAll:
+		return text + ", which read all of that part of the file: MADV_POPULATE_READ of a few MiB before each range loads it without a fault."
+	case w.Pattern == PatternScattered && w.added > wasteful*mapped:
+		return text + fmt.Sprintf(", which read %d KiB for each: MADV_RANDOM reads a page for each. Where the program reads on from a place, MADV_POPULATE_READ of what it will read there takes one wait.",
+			w.added*page/max(w.DistinctPages, 1)>>10)
+	}
+	return text + ". " + w.try("")
+}
+
+// try says what to try where the evidence does not decide.
+func (w *fileWork) try(more string) string {
+	const measure = "filemap compare --cold "
+	switch w.Pattern {
+	case PatternScattered:
+		return "MADV_RANDOM reads a page for each, which helps if the program uses only that, and costs a wait for every page if it reads on from there: measure both, for example by " + measure + "--pattern random-read --block 4096 FILE" + more + "."
+	case PatternInOrder, PatternBackward:
+		return "If the program uses what lies between, MADV_POPULATE_READ of a few MiB at a time loads it without a fault; if it skips most of it, MADV_RANDOM reads less: measure both, for example by " + measure + "FILE" + more + "."
+	}
+	return "MADV_POPULATE_READ of what it will use, in one call, is what to try first: measure it, for example by " + measure + "FILE" + more + "."
+}
