@@ -10,11 +10,16 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// PrivateTo tells whether a file belongs to a user and its mode shuts everybody else
-// out (stat(2)).
-func PrivateTo(info os.FileInfo, user int) bool {
+// OwnedBy tells whether a file belongs to a user (stat(2)).
+func OwnedBy(info os.FileInfo, user int) bool {
 	st, known := info.Sys().(*syscall.Stat_t)
-	return known && int(st.Uid) == user && info.Mode().Perm()&0o077 == 0
+	return known && int(st.Uid) == user
+}
+
+// PrivateTo tells whether a file belongs to a user and its mode shuts everybody else
+// out.
+func PrivateTo(info os.FileInfo, user int) bool {
+	return OwnedBy(info, user) && info.Mode().Perm()&0o077 == 0
 }
 
 // NotDirectory tells whether a path leads through something that is no directory
