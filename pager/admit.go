@@ -2,6 +2,7 @@ package pager
 
 import (
 	"context"
+	"errors"
 	"math/bits"
 	"sync/atomic"
 
@@ -71,7 +72,7 @@ func (m *Mapping) readThrough(ctx context.Context, p []byte, at uint64) (int, er
 		return 0, nil
 	}
 	defer a.buffers.put(buffer)
-	if !m.tasks.begin() {
+	if !m.tasks.tryBegin() {
 		return 0, nil
 	}
 	defer m.tasks.end()
@@ -81,15 +82,23 @@ func (m *Mapping) readThrough(ctx context.Context, p []byte, at uint64) (int, er
 		return 0, nil
 	}
 	begun := m.pager.now()
-	err := m.readStore(run{first: page, count: 1}, buffer)
-	m.pager.stats.faults.Add(1)
-	m.pager.stats.faultTime.add(m.pager.now() - begun)
-	if err == nil {
-		copy(p[:m.valid(run{first: page, count: 1})], buffer)
-		m.pager.tellAccess(m, begun, int64(at), len(buffer), false)
+	if err := m.readPassing(page, buffer); err != nil {
+		return 0, err
 	}
-	m.passOn(page, buffer, err)
-	return min(len(p), len(buffer), int(m.size-at)), err
+	m.pager.stats.faultTime.add(m.pager.now() - begun)
+	n := copy(p[:m.valid(run{first: page, count: 1})], buffer)
+	m.pager.tellAccess(m, begun, int64(at), n, false)
+	return n, nil
+}
+
+// readPassing reads a page, which is faulting, into a buffer and ends the fault,
+// before anything is done with the bytes: p may be memory that cannot be written.
+func (m *Mapping) readPassing(page uint64, buffer []byte) error {
+	err := errUnfinished
+	defer func() { m.passOn(page, buffer, err) }()
+	m.pager.stats.faults.Add(1)
+	err = m.readStore(run{first: page, count: 1}, buffer)
+	return err
 }
 
 // passes tells whether the page at the offset at is wanted as a whole, by nobody
@@ -121,5 +130,8 @@ func (m *Mapping) passOn(page uint64, buffer []byte, err error) {
 	}
 	p.stats.passed.Add(1)
 	c.set(c.load(), 0)
+	if errors.Is(err, errUnfinished) {
+		err = nil // the others look again
+	}
 	p.waits.finish(page, c, err)
 }

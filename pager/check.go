@@ -24,14 +24,16 @@ func (m *Mapping) verify(r run, bytes []byte) error {
 	return m.eachPage(r, bytes, func(c Checker, off int64, page []byte) error { return c.Verify(off, page) })
 }
 
-func (m *Mapping) written(r run, bytes []byte) {
-	_ = m.eachPage(r, bytes, func(c Checker, off int64, page []byte) error {
+// written fails only when the checker panics: the pages are written again then.
+func (m *Mapping) written(r run, bytes []byte) error {
+	return m.eachPage(r, bytes, func(c Checker, off int64, page []byte) error {
 		c.Written(off, page)
 		return nil
 	})
 }
 
-func (m *Mapping) eachPage(r run, bytes []byte, do func(Checker, int64, []byte) error) error {
+func (m *Mapping) eachPage(r run, bytes []byte, do func(Checker, int64, []byte) error) (err error) {
+	defer asError(&err)
 	if m.check == nil {
 		return nil
 	}
@@ -63,7 +65,8 @@ func NewChecksums(size int64, pageBytes int) *Checksums {
 // ChecksumsOf reads all of a store and returns a checker for it; pageBytes is
 // that of the pager.
 func ChecksumsOf(s store.Store, pageBytes int) (*Checksums, error) {
-	size, err := s.Size()
+	b := backing{store: s}
+	size, err := b.size()
 	if err != nil {
 		return nil, err
 	}
@@ -72,7 +75,7 @@ func ChecksumsOf(s store.Store, pageBytes int) (*Checksums, error) {
 	for i := range c.sums {
 		off := int64(i) * c.pageBytes
 		part := page[:min(c.pageBytes, size-off)]
-		if n, err := s.ReadAt(part, off); n < len(part) {
+		if err := b.read(part, off, len(part)); err != nil {
 			return nil, err
 		}
 		c.Written(off, part)

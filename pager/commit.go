@@ -8,7 +8,6 @@ import (
 	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
 	"github.com/filemap-go/filemap/observe/event"
-	"github.com/filemap-go/filemap/pager/store"
 )
 
 // ErrPending says that a commit is durable in the journal, and not yet all of it
@@ -22,20 +21,37 @@ type committer struct {
 }
 
 // target is the store as the journal wants it.
-type target struct{ store.Store }
+type target struct{ *backing }
+
+func (t target) ReadAt(p []byte, off int64) (int, error) {
+	if err := t.read(p, off, len(p)); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (t target) WriteAt(p []byte, off int64) (int, error) {
+	if err := t.write(p, off); err != nil {
+		return 0, err
+	}
+	return len(p), nil
+}
+
+func (t target) Sync() error { return t.sync() }
+
+func (t target) Size() (int64, error) { return t.size() }
 
 // Truncate is asked for when the store has another size than at the commit that
 // is to be applied.
 func (t target) Truncate(size int64) error {
-	if s, ok := t.Store.(interface{ Truncate(size int64) error }); ok {
-		return s.Truncate(size)
+	if err := t.truncate(size); err != nil {
+		return fmt.Errorf("the store has not the %d bytes that it had when the journal was written: %w", size, err)
 	}
-	return fmt.Errorf("the store has not the %d bytes that it had when the journal was written, and cannot be resized: %w",
-		size, errors.ErrUnsupported)
+	return nil
 }
 
 func openCommitter(m *Mapping, o Options) (*committer, error) {
-	size, err := m.store.Size()
+	size, err := m.store.size()
 	if err != nil {
 		return nil, err
 	}
@@ -53,12 +69,12 @@ func openCommitter(m *Mapping, o Options) (*committer, error) {
 
 // identityOf is the number of the store's file, if it is one, so that a journal
 // is never applied to another.
-func identityOf(s store.Store) journal.Identity {
-	named, ok := s.(interface{ Path() string })
-	if !ok {
+func identityOf(b *backing) journal.Identity {
+	path := b.path()
+	if path == "" {
 		return journal.Identity{}
 	}
-	f, err := sys.OpenFile(named.Path(), 0, 0)
+	f, err := sys.OpenFile(path, 0, 0)
 	if err != nil {
 		return journal.Identity{}
 	}
@@ -70,7 +86,26 @@ func identityOf(s store.Store) journal.Identity {
 	return journal.Identity(id)
 }
 
-func (c *committer) close() error { return c.journal.Close() }
+// close lets the journal go. What is known to have failed is said once more.
+func (c *committer) close() error {
+	pending, failed := c.journal.Pending(), c.journal.Failed()
+	err := c.journal.Close()
+	switch {
+	case failed && !errors.Is(err, ErrSyncFailed):
+		return errors.Join(ErrSyncFailed, err)
+	case pending && err == nil:
+		return ErrPending
+	}
+	return err
+}
+
+// failure is the error of a commit that failed.
+func (c *committer) failure(err error) error {
+	if c.journal.Failed() && !errors.Is(err, ErrSyncFailed) {
+		return fmt.Errorf("%w: %w", ErrSyncFailed, err)
+	}
+	return err
+}
 
 // Commit makes all changes of a Transactional mapping since the last durable in
 // the store, together or not at all: after a power cut, or the death of the
@@ -83,7 +118,8 @@ func (c *committer) close() error { return c.journal.Close() }
 // It waits until no page is pinned for writing, and PinWrite waits for it; reads
 // go on. After an error nothing is committed and all changes are still there,
 // but for [ErrPending], after which they are safe, and for a sync of the store or
-// the journal that failed, after which nobody knows: close, and map again.
+// the journal that failed, after which nobody knows: [ErrSyncFailed], from then on
+// of every Commit. Close, open the store again, and map it.
 func (m *Mapping) Commit(ctx context.Context) error {
 	begun := m.pager.now()
 	if m.mode != Transactional {
@@ -105,7 +141,7 @@ func (m *Mapping) Commit(ctx context.Context) error {
 	m.wrote()
 	if err != nil {
 		m.pager.stats.writeErrors.Add(1)
-		return m.fail("commit", 0, 0, err)
+		return m.fail("commit", 0, 0, m.commits.failure(err))
 	}
 	for _, page := range pages {
 		m.settle(page)
@@ -259,16 +295,11 @@ func (m *Mapping) Discard(ctx context.Context) error {
 		defer m.gate.open()
 		// What a commit could not write yet must be in the store first.
 		if err := m.commits.journal.Finish(); err != nil {
-			return m.fail("discard", 0, 0, err)
+			return m.fail("discard", 0, 0, m.commits.failure(err))
 		}
 	}
 	pages := m.changed()
 	inMemory, inSlots, err := m.claimChanged(pages)
-	if err != nil {
-		m.pager.unclaim(inMemory)
-	} else {
-		m.vacate(inMemory)
-	}
 	for _, v := range inSlots {
 		c := &m.table[v.page]
 		if err != nil {
@@ -278,6 +309,11 @@ func (m *Mapping) Discard(ctx context.Context) error {
 			m.pager.swap.release(v.word.slot())
 		}
 		m.pager.waits.finish(v.page, c, nil)
+	}
+	if err != nil {
+		m.pager.unclaim(inMemory)
+	} else {
+		m.vacate(inMemory)
 	}
 	return err
 }

@@ -5,6 +5,8 @@ import (
 	"fmt"
 	"os"
 	"strings"
+
+	"github.com/filemap-go/filemap/pager/store"
 )
 
 // Error is what every operation of this package returns when it fails: which
@@ -69,6 +71,20 @@ var (
 
 	// ErrTooLarge: the range does not fit into the address space.
 	ErrTooLarge = errors.New("too large for the address space (map a part of the store)")
+
+	// ErrNoSpace: the device of the store, or of swap, is full. What could not be
+	// written is still in memory: free space and try again.
+	ErrNoSpace = errors.New("no space left on the device (free some and try again)")
+
+	// ErrSyncFailed: a sync of the store or of a journal failed, now or before, and
+	// nobody can say what of the writes before it is on the device: the system
+	// reports it once, and takes the data for written. So it is the error of every
+	// later Sync and Commit, and of Close.
+	ErrSyncFailed = store.ErrSyncFailed
+
+	// ErrStore: the store broke the rules of [io.ReaderAt] and [io.WriterAt]: it
+	// told of more bytes than it was asked for, or of less than none.
+	ErrStore = errors.New("the store is faulty: an impossible result")
 
 	// ErrSwapFile: the file named for swap is not one, or is someone else's.
 	ErrSwapFile = errors.New("cannot be used for swap")

@@ -1,6 +1,7 @@
 package pager
 
 import (
+	"fmt"
 	"time"
 
 	"github.com/filemap-go/filemap/observe/event"
@@ -31,5 +32,17 @@ func (p *Pager) emit(name string, m *Mapping, begun, off, n int64, write bool) {
 	e.Length, e.Write, e.File = n, write, int(m.id)
 	e.Address = uint64(m.region.Addr()) + uint64(off)
 	e.Seen = "pager"
+	if err := p.callEvents(e); err != nil {
+		p.mu.Lock()
+		defer p.mu.Unlock()
+		if p.panicked == nil {
+			p.panicked = fmt.Errorf("Config.Events: %w", err)
+		}
+	}
+}
+
+func (p *Pager) callEvents(e event.Event) (err error) {
+	defer asError(&err)
 	p.config.Events(e)
+	return nil
 }

@@ -2,9 +2,6 @@ package pager
 
 import (
 	"context"
-	"errors"
-	"fmt"
-	"io"
 	"sync/atomic"
 
 	"github.com/filemap-go/filemap/observe/event"
@@ -23,40 +20,44 @@ type run struct {
 	mark  uint64 // this page is marked, if it is one of the run and not 0
 }
 
-// fault brings page in, pinned, and with it as many of those up to last as one
-// read can: it returns how many. 0 without an error: somebody else was faster,
-// look again.
+// fault brings the next page in, pinned, and with it as many of those up to the
+// last as one read can. Without any, and without an error: somebody else was
+// faster, look again.
 //
 // A frame is taken first, so that nobody waits for a page whose reader waits for
 // memory. Then swap is looked in, then the store.
-func (m *Mapping) fault(ctx context.Context, page, last uint64, mayWait bool) (int, error) {
-	p := m.pager
+func (g *pinning) fault(ctx context.Context) error {
+	m, p, page := g.m, g.m.pager, g.next
 	begun := p.now()
-	want := m.missing(page, last)
+	want := m.missing(page, g.last)
 	ahead, mark := m.ahead.fault(page, page+uint64(want), uint64(len(m.table)))
-	frames, err := p.acquire(ctx, want, mayWait)
+	frames, err := p.acquire(ctx, want, g.mayWait)
 	if err != nil {
-		return 0, err
+		return err
 	}
+	defer func() { p.frames.release(frames) }() // what of them is left
 	if ahead > 0 && frames == want {
 		frames += p.acquireAhead(ahead)
 	}
-	if !m.tasks.begin() {
-		p.frames.release(frames)
-		return 0, ErrClosed
+	if err := m.tasks.begin(ctx); err != nil {
+		return err
 	}
 	r := run{first: page, count: m.claim(page, frames), mark: mark}
 	p.frames.release(frames - r.count)
+	frames = 0
 	if r.count == 0 {
 		m.tasks.end()
-		return 0, nil
+		return nil
 	}
 	r.pins = min(want, r.count)
 	p.stats.faults.Add(1)
 	err = m.fillWithin(ctx, r)
+	if err == nil {
+		g.next += uint64(r.pins)
+	}
 	p.stats.faultTime.add(p.now() - begun)
 	p.tell(event.Fault, m, begun, page, uint64(r.pins), false)
-	return r.pins, err
+	return err
 }
 
 // missing is how many pages from page to last, page itself included, one read
@@ -107,11 +108,14 @@ func (m *Mapping) fillWithin(ctx context.Context, r run) error {
 	result := make(chan error, 1)
 	go func() {
 		defer m.tasks.end()
-		err := m.fill(r)
-		if !settled.CompareAndSwap(0, delivered) && err == nil {
-			m.unpinPages(r.first, r.first+uint64(r.pins), false)
-		}
-		result <- err
+		err := errUnfinished
+		defer func() {
+			if !settled.CompareAndSwap(0, delivered) && err == nil {
+				m.unpinPages(r.first, r.first+uint64(r.pins), false)
+			}
+			result <- err
+		}()
+		err = m.fill(r)
 	}()
 	select {
 	case err := <-result:
@@ -126,42 +130,51 @@ func (m *Mapping) fillWithin(ctx context.Context, r run) error {
 
 // fill reads the pages of a run into memory and lets everybody at them. If a read
 // of several fails, those that are wanted are tried one by one.
+//
+// r is at any moment what is still faulting. If the goroutine ends in a call of
+// the store (runtime.Goexit), those pages are what they were before, and the
+// goroutines that wait for them look again.
 func (m *Mapping) fill(r run) error {
-	err := m.readIn(r)
-	if err == nil {
-		m.install(r)
-		return nil
-	}
-	if r.count == 1 {
-		m.giveUp(r, err)
-		return err
-	}
-	for i := r.pins; i < r.count; i++ {
-		m.giveUp(run{first: r.first + uint64(i), count: 1}, nil)
-	}
-	var failed error
-	for i := range r.pins {
-		one := run{first: r.first + uint64(i), count: 1, pins: 1}
-		err := failed
-		if err == nil {
-			err = m.readIn(one)
+	first := r.first
+	defer func() {
+		if r.count > 0 {
+			m.unpinPages(first, r.first, false)
+			m.giveUp(r, nil)
 		}
+	}()
+	err := m.readIn(r)
+	switch {
+	case err == nil:
+		m.install(r)
+	case r.count == 1:
+		m.giveUp(r, err)
+	default:
+		return m.fillSingly(&r)
+	}
+	r.count = 0
+	return err
+}
+
+// fillSingly is fill for the pages that are wanted, one by one, up to the first
+// that fails. Those behind it were not read: their waiters look again.
+func (m *Mapping) fillSingly(r *run) error {
+	for ; r.count > r.pins; r.count-- {
+		m.giveUp(run{first: r.first + uint64(r.count) - 1, count: 1}, nil)
+	}
+	for first := r.first; r.count > 0; r.first, r.count = r.first+1, r.count-1 {
+		one := run{first: r.first, count: 1, pins: 1}
+		err := m.readIn(one)
 		if err == nil {
 			m.install(one)
 			continue
 		}
-		// Those behind the first that failed were read by nobody: no error for
-		// who waits for them.
-		var theirs error
-		if failed == nil {
-			failed, theirs = err, err
-		}
-		m.giveUp(one, theirs)
-		if theirs != nil {
-			m.unpinPages(r.first, one.first, false)
-		}
+		m.unpinPages(first, one.first, false)
+		m.giveUp(one, err)
+		m.giveUp(run{first: one.first + 1, count: r.count - 1}, nil)
+		r.count = 0
+		return err
 	}
-	return failed
+	return nil
 }
 
 // readIn brings the bytes: from swap if they are there, else from the store.
@@ -174,10 +187,10 @@ func (m *Mapping) readIn(r run) error {
 		if err != nil {
 			return m.fail("swap in", int64(r.first<<m.shift), int64(len(memory)), err)
 		}
-		p.swap.keep(m.pageID(r.first), w.slot(), w.sum())
 		p.stats.swappedIn.Add(1)
 		p.stats.swapInTime.add(p.now() - begun)
 		p.tell(event.SwapIn, m, begun, r.first, 1, false)
+		p.swap.keep(m.pageID(r.first), w.slot(), w.sum())
 		return nil
 	}
 	return m.readStore(r, memory)
@@ -188,13 +201,7 @@ func (m *Mapping) readStore(r run, memory []byte) error {
 	p := m.pager
 	begun := p.now()
 	valid := m.valid(r)
-	n, err := m.store.ReadAt(memory, m.base+int64(r.first<<m.shift))
-	switch {
-	case n >= valid:
-		err = nil
-	case err == nil || errors.Is(err, io.EOF):
-		err = fmt.Errorf("the store has become shorter than the mapping: %w", io.ErrUnexpectedEOF)
-	}
+	err := m.store.read(memory, m.base+int64(r.first<<m.shift), valid)
 	if err == nil {
 		err = m.verify(r, memory[:valid])
 	}
@@ -218,11 +225,11 @@ func (m *Mapping) valid(r run) int {
 // install makes the pages of a run resident.
 func (m *Mapping) install(r run) {
 	p := m.pager
-	p.policyMu.Lock()
-	for i := range uint64(r.count) {
-		p.policy.Added(m.pageID(r.first + i))
-	}
-	p.policyMu.Unlock()
+	p.withPolicy(func() {
+		for i := range uint64(r.count) {
+			p.policy.Added(m.pageID(r.first + i))
+		}
+	})
 	for i := range r.count {
 		page := r.first + uint64(i)
 		c := &m.table[page]

@@ -3,7 +3,6 @@ package pager
 import (
 	"bytes"
 	"context"
-	"encoding/binary"
 	"errors"
 	"io"
 	"os"
@@ -135,7 +134,7 @@ func TestCloseWaitsForFaults(t *testing.T) {
 	until(t, "the read", func() bool { return reads.Load() == 1 })
 	closed := make(chan error)
 	go func() { closed <- m.Close() }()
-	until(t, "Close to begin", m.tasks.isClosed)
+	until(t, "Close to begin", m.tasks.isClosing)
 	close(through)
 	if err := <-faulted; err != nil {
 		t.Error(err)
@@ -244,108 +243,6 @@ func TestShorterStore(t *testing.T) {
 			t.Errorf("page %d: %v", page, err)
 		}
 	}
-}
-
-// Every call that a store or swap gets fails once, at every place where it is
-// made: never a wrong byte, a lost store, a frame or a slot too many.
-func TestErrorsAtEveryCall(t *testing.T) {
-	for _, mode := range []Mode{Shared, Private, Transactional} {
-		t.Run(mode.String(), func(t *testing.T) {
-			calls := failAt(t, mode, -1)
-			for i := range calls {
-				failAt(t, mode, i)
-			}
-			if calls < 20 {
-				t.Errorf("only %d calls", calls)
-			}
-		})
-	}
-}
-
-// failAt does a bit of everything while the nth call fails, and returns how many
-// calls there were.
-func failAt(t *testing.T, mode Mode, nth int) int {
-	const pages = 12
-	d := &device{}
-	content := d.file("store", patterned(pages))
-	o := Options{Mode: mode}
-	if mode == Transactional {
-		o.journalFile = d.file("journal", nil)
-	}
-	p := newPager(t, 3, func(c *Config) {
-		c.DirectOnly = true
-		c.Swap = Swap{Bytes: int64(pages * sys.PageSize), Store: d.file("swap", make([]byte, pages*sys.PageSize))}
-	})
-	m := mapStore(t, p, content, o)
-	var calls atomic.Int64
-	var failed atomic.Bool
-	d.fail = func(op string, _ *brittle, _ int64) error {
-		if op != "size" && calls.Add(1)-1 == int64(nth) {
-			failed.Store(true)
-			return errDevice
-		}
-		return nil
-	}
-	want := patterned(pages)
-	syncFailed := false
-	attempt := func(do func() error) {
-		err := do()
-		if err != nil && errors.Is(err, errDevice) {
-			err = do() // the call fails once
-		}
-		if err != nil {
-			// After a sync that failed a journal does not go on.
-			if syncFailed = mode == Transactional && failed.Load(); !syncFailed {
-				t.Fatalf("call %d: %v", nth, err)
-			}
-		}
-	}
-	for round := range 2 {
-		for page := range pages {
-			at := page*sys.PageSize + 16
-			binary.LittleEndian.PutUint64(want[at:], uint64(1000*(round+1)+page))
-			attempt(func() error { _, err := m.WriteAt(want[at:at+8], int64(at)); return err })
-			look := (page * 5 % pages) * sys.PageSize
-			attempt(func() error {
-				v, err := m.Uint64(ctx, int64(look+16))
-				if err == nil && v != binary.LittleEndian.Uint64(want[look+16:]) {
-					t.Fatalf("call %d: wrong value at %d", nth, look)
-				}
-				return err
-			})
-		}
-		switch mode {
-		case Shared:
-			attempt(func() error { return m.Sync(ctx) })
-		case Transactional:
-			attempt(func() error { return m.Commit(ctx) })
-		case Private, ReadOnly:
-		}
-	}
-	d.fail = nil
-	got := make([]byte, len(want))
-	if _, err := m.ReadAt(got, 0); err != nil || !bytes.Equal(got, want) {
-		t.Fatalf("call %d: wrong bytes, %v", nth, err)
-	}
-	if err := m.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if mode != Private && !syncFailed && !bytes.Equal(content.now, want) {
-		t.Fatalf("call %d: the store has not what was stored", nth)
-	}
-	if mode == Private && !bytes.Equal(content.now, patterned(pages)) {
-		t.Fatalf("call %d: the store was changed", nth)
-	}
-	if used := p.frames.used.Load(); used != 0 {
-		t.Fatalf("call %d: %d frames in use", nth, used)
-	}
-	if err := p.Close(); err != nil {
-		t.Fatal(err)
-	}
-	if p.swap.free != p.swap.slots {
-		t.Fatalf("call %d: %d slots in use", nth, p.swap.slots-p.swap.free)
-	}
-	return int(calls.Load())
 }
 
 // What is stored while a page is being written back is not lost.

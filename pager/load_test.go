@@ -40,6 +40,7 @@ type load struct {
 	store   store.Store
 	healed  atomic.Bool
 	refused atomic.Int64 // operations that returned an error that they may
+	undone  atomic.Bool  // a sync has failed: no other can succeed
 }
 
 func word(index, count uint64) uint64 { return index<<32 | count&0xffffffff }
@@ -61,6 +62,9 @@ func (l *load) allowed(err error) bool {
 	switch {
 	case errors.Is(err, context.Canceled), errors.Is(err, ErrPinned):
 		return true
+	case errors.Is(err, ErrSyncFailed):
+		l.undone.Store(true)
+		return l.failing > 0
 	case errors.Is(err, errDevice):
 		return !l.healed.Load() && l.failing > 0
 	case errors.Is(err, ErrSwapFull):
@@ -315,7 +319,11 @@ func (l *load) run(c Config, o Options) (err error) {
 	if err != nil {
 		return errors.Join(err, l.m.Abandon(), l.p.Close())
 	}
-	err = errors.Join(l.m.Close(), l.p.Close())
+	err = l.m.Close()
+	if l.undone.Load() && errors.Is(err, ErrSyncFailed) {
+		err = nil
+	}
+	err = errors.Join(err, l.p.Close())
 	if used := l.p.frames.used.Load(); used != 0 && err == nil {
 		err = fmt.Errorf("%d frames in use after Close", used)
 	}
@@ -348,6 +356,9 @@ func (l *load) verify(workers []*worker) error {
 		err = l.m.Commit(ctx)
 	case Private, ReadOnly:
 		want = l.content()
+	}
+	if l.undone.Load() && errors.Is(err, ErrSyncFailed) {
+		return nil
 	}
 	if err != nil {
 		return err

@@ -10,3 +10,9 @@ import (
 func TestMain(m *testing.M) {
 	os.Exit(leaktest.Run(m))
 }
+
+func (t *tasks) isClosing() bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.phase == isClosing
+}

@@ -6,7 +6,6 @@ import (
 	"io"
 	"math"
 	"runtime"
-	"sync"
 	"sync/atomic"
 
 	"github.com/filemap-go/filemap/internal/journal"
@@ -96,7 +95,7 @@ type Mapping struct {
 	id     uint64
 	name   string
 	base   int64 // offset in the store
-	store  store.Store
+	store  *backing
 	check  Checker
 	region sys.Region
 
@@ -120,11 +119,17 @@ type Mapping struct {
 // its size.
 func (p *Pager) Map(s store.Store, o Options) (*Mapping, error) {
 	begun := p.now()
-	m := &Mapping{pager: p, store: s, mode: o.Mode, name: o.Name, base: o.Offset, check: o.Check}
-	if named, ok := s.(interface{ Path() string }); ok && m.name == "" {
-		m.name = named.Path()
+	m := &Mapping{pager: p, store: backingOf(s), mode: o.Mode, name: o.Name, base: o.Offset, check: o.Check}
+	listed := false
+	defer func() {
+		if !listed {
+			m.store.release()
+		}
+	}()
+	if m.name == "" {
+		m.name = m.store.path()
 	}
-	length, err := m.rangeOf(s, o)
+	length, err := m.rangeOf(o)
 	if err != nil {
 		return nil, m.fail("map", 0, 0, err)
 	}
@@ -147,12 +152,13 @@ func (p *Pager) Map(s store.Store, o Options) (*Mapping, error) {
 		}
 		return nil, m.fail("map", 0, length, err)
 	}
+	listed = true
 	p.tell(event.Map, m, begun, 0, uint64(len(m.table)), false)
 	return m, nil
 }
 
 // rangeOf checks the options and returns the length of the mapping.
-func (m *Mapping) rangeOf(s store.Store, o Options) (int64, error) {
+func (m *Mapping) rangeOf(o Options) (int64, error) {
 	page := int64(m.pager.pageBytes)
 	switch {
 	case o.Mode > Transactional:
@@ -164,7 +170,7 @@ func (m *Mapping) rangeOf(s store.Store, o Options) (int64, error) {
 	case o.Mode == Transactional && o.Check != nil:
 		return 0, fmt.Errorf("%w: Check does not go with Mode Transactional, whose journal writes the store", ErrConfig)
 	}
-	size, err := s.Size()
+	size, err := m.store.size()
 	if err != nil {
 		return 0, err
 	}
@@ -188,7 +194,6 @@ func (m *Mapping) reserve(length int64) error {
 	m.size, m.shift, m.inPage = uint64(length), p.shift, uint64(p.pageBytes)-1
 	m.writable = m.mode != ReadOnly
 	m.syncTurn = make(chan struct{}, 1)
-	m.tasks.init()
 	if pages == 0 {
 		return nil
 	}
@@ -229,18 +234,14 @@ func (p *Pager) enlist(m *Mapping) error {
 		return fmt.Errorf("%w: this pager has made %d mappings, make another", ErrTooLarge, p.lastID)
 	}
 	m.id = p.lastID
-	p.policyMu.Lock()
-	p.mappings[m.id] = m
-	p.policyMu.Unlock()
+	p.withPolicy(func() { p.mappings[m.id] = m })
 	return nil
 }
 
 func (p *Pager) delist(m *Mapping) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	p.policyMu.Lock()
-	delete(p.mappings, m.id)
-	p.policyMu.Unlock()
+	p.withPolicy(func() { delete(p.mappings, m.id) })
 }
 
 // Len is the mapping's length in bytes.
@@ -256,10 +257,15 @@ func (m *Mapping) Name() string { return m.name }
 // store first (it is durable only after Sync); what is changed in a Private one,
 // or not committed in a Transactional one, is gone.
 //
-// It waits for faults that are under way. While a page is pinned it is
-// [ErrPinned], and if the store cannot be written it is what the store says: in
-// both cases the mapping stays as it was and Close can be called again; [Mapping.Abandon]
-// does without writing. A second Close is [ErrClosed].
+// It waits for faults that are under way, and those that begin meanwhile wait for
+// it. While a page is pinned it is [ErrPinned], and if the store cannot be written
+// it is what the store says: in both cases the mapping stays as it was and Close
+// can be called again; [Mapping.Abandon] does without writing. A second Close is
+// [ErrClosed].
+//
+// A failure that is known from before is said again, and the mapping is closed all
+// the same: [ErrSyncFailed] after a sync that failed, and [ErrPending] while a
+// commit is in the journal and not yet in the store.
 func (m *Mapping) Close() error { return m.close("close", m.mode == Shared) }
 
 // Abandon is Close without writing anything: what the store has not, is lost.
@@ -272,36 +278,57 @@ func (m *Mapping) close(op string, write bool) error {
 	if !m.tasks.close() {
 		return m.fail(op, 0, 0, ErrClosed)
 	}
+	ended := false
+	defer func() { m.tasks.decide(ended) }()
 	m.endScan()
-	if err := m.empty(write); err != nil {
-		m.tasks.reopen()
+	if err := m.empty(op, write); err != nil {
 		return err
 	}
+	ended = true
 	m.pager.delist(m)
+	defer m.store.release()
 	m.pager.tell(event.Unmap, m, begun, 0, uint64(len(m.table)), false)
-	if m.commits == nil {
-		return nil
+	var err error
+	if m.commits != nil {
+		err = m.commits.close()
 	}
-	if err := m.commits.close(); err != nil {
-		return m.fail(op, 0, 0, err) // closed all the same: the journal is finished by the next Map
+	if m.mode == Shared && err == nil {
+		err = m.store.syncFailed()
+	}
+	if err != nil {
+		return m.fail(op, 0, 0, err) // closed all the same
 	}
 	return nil
 }
 
 // empty takes all pages out of memory and out of swap. The first pass claims
 // every page or none, so that nothing is lost when one is pinned.
-func (m *Mapping) empty(write bool) error {
-	claimed, err := m.claimAll()
-	if err == nil && write {
-		err = m.pager.writeOut(claimed)
-	}
+func (m *Mapping) empty(op string, write bool) error {
+	claimed, err := m.claimAll(op)
 	if err != nil {
-		m.pager.unclaim(claimed)
 		return err
+	}
+	if write {
+		if err := m.writeAll(claimed); err != nil {
+			return err
+		}
 	}
 	m.dropSwapped()
 	m.vacate(claimed)
 	return nil
+}
+
+// writeAll writes pages that are evicting to the store. If it cannot they are
+// resident again.
+func (m *Mapping) writeAll(claimed []victim) error {
+	err := errUnfinished
+	defer func() {
+		if err != nil {
+			m.pager.unclaim(claimed)
+		}
+	}()
+	err = m.pager.writeOut(claimed)
+	return err
 }
 
 // vacate takes pages that are evicting out of memory, whatever is in them, and
@@ -314,17 +341,17 @@ func (m *Mapping) vacate(claimed []victim) {
 		}
 		v.next = 0
 	}
-	m.pager.policyMu.Lock()
-	for _, v := range claimed {
-		m.pager.policy.Removed(m.pageID(v.page))
-	}
-	m.pager.policyMu.Unlock()
+	m.pager.withPolicy(func() {
+		for _, v := range claimed {
+			m.pager.policy.Removed(m.pageID(v.page))
+		}
+	})
 	m.pager.depart(claimed)
 }
 
 // claimAll makes every resident page evicting. The caller has closed tasks, so
 // that no page can come in.
-func (m *Mapping) claimAll() ([]victim, error) {
+func (m *Mapping) claimAll(op string) ([]victim, error) {
 	var claimed []victim
 	for page := range uint64(len(m.table)) {
 		c := &m.table[page]
@@ -335,7 +362,7 @@ func (m *Mapping) claimAll() ([]victim, error) {
 			}
 			if w.pins() > 0 {
 				m.pager.unclaim(claimed)
-				return nil, m.fail("close", int64(page<<m.shift), 1<<m.shift, ErrPinned)
+				return nil, m.fail(op, int64(page<<m.shift), 1<<m.shift, ErrPinned)
 			}
 			if to := w.in(evicting); c.swap(w, to) {
 				claimed = append(claimed, victim{m: m, page: page, word: to})
@@ -473,60 +500,4 @@ func (m *Mapping) storePinned(ctx context.Context, p []byte, at uint64) (int, er
 	}
 	defer pin.Unpin()
 	return copy(pin.Bytes(), p), nil
-}
-
-// tasks counts what is under way on a mapping, so that Close can wait for it.
-type tasks struct {
-	mu     sync.Mutex
-	idle   sync.Cond
-	count  int
-	closed bool
-}
-
-func (t *tasks) init() { t.idle.L = &t.mu }
-
-func (t *tasks) begin() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		return false
-	}
-	t.count++
-	return true
-}
-
-func (t *tasks) end() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.count--
-	if t.count == 0 {
-		t.idle.Broadcast()
-	}
-}
-
-// close lets nothing begin any more and waits for what is under way. It returns
-// false if that was so already.
-func (t *tasks) close() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	if t.closed {
-		return false
-	}
-	t.closed = true
-	for t.count > 0 {
-		t.idle.Wait()
-	}
-	return true
-}
-
-func (t *tasks) reopen() {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	t.closed = false
-}
-
-func (t *tasks) isClosed() bool {
-	t.mu.Lock()
-	defer t.mu.Unlock()
-	return t.closed
 }

@@ -24,9 +24,9 @@ func (m *Mapping) overwrite(ctx context.Context, p []byte, at uint64) (int, erro
 	if err != nil {
 		return 0, m.failPin(int64(at), len(p), err)
 	}
-	if !m.tasks.begin() {
+	if err := m.tasks.begin(ctx); err != nil {
 		m.pager.frames.release(frames)
-		return 0, m.failPin(int64(at), len(p), ErrClosed)
+		return 0, m.failPin(int64(at), len(p), err)
 	}
 	defer m.tasks.end()
 	r := run{first: page, count: m.claim(page, frames)}
@@ -34,17 +34,24 @@ func (m *Mapping) overwrite(ctx context.Context, p []byte, at uint64) (int, erro
 	if r.count == 0 {
 		return 0, nil
 	}
-	if m.table[page].load()&slotted != 0 { // it went to swap meanwhile
-		m.giveUp(r, nil)
+	defer func() {
+		if r.pins == 0 { // it went to swap meanwhile, or p is memory that cannot be read
+			m.giveUp(r, nil)
+			return
+		}
+		m.unpinPages(page, page+uint64(r.count), true)
+	}()
+	if m.table[page].load()&slotted != 0 {
 		return 0, nil
 	}
 	n := copy(m.data[page<<m.shift:(page+uint64(r.count))<<m.shift], p)
-	r.pins = r.count
-	m.install(r)
+	pinned := r
+	pinned.pins = r.count
+	m.install(pinned)
+	r = pinned
 	for i := range uint64(r.count) {
 		m.soil(page + i)
 	}
-	m.unpinPages(page, page+uint64(r.count), true)
 	m.pager.tellAccess(m, begun, int64(at), n, true)
 	return n, nil
 }

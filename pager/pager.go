@@ -31,7 +31,9 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"maps"
 	"math/bits"
+	"slices"
 	"sync"
 	"sync/atomic"
 	"time"
@@ -92,7 +94,7 @@ type Config struct {
 	// Events, unless nil, is told what happens, in the words of package event.
 	// It is called by whoever does it, at the same time by many, and must not
 	// call the pager. Hits are told, too, which makes them slower; nil costs
-	// nothing.
+	// nothing. If it panics, that is the error of Close, and nothing else.
 	Events func(event.Event)
 }
 
@@ -122,9 +124,10 @@ type Pager struct {
 	stop    chan struct{}
 	stopped sync.WaitGroup
 
-	mu     sync.Mutex // Map and Close
-	lastID uint64
-	closed bool
+	mu       sync.Mutex // Map and Close
+	lastID   uint64
+	closed   bool
+	panicked error // the first panic of Config.Events
 }
 
 const (
@@ -221,51 +224,73 @@ func (p *Pager) Overhead() int64 {
 
 // Close closes all mappings, as [Mapping.Close] does, and the swap file. If one
 // cannot be closed, the error says why, the pager and that mapping stay open, and
-// Close can be called again. A second Close of a closed pager is [ErrClosed].
+// Close can be called again. Failures that are known from before (see
+// [Mapping.Close]) are said again, and the pager is closed all the same; then, and
+// after a nil error, a second Close is [ErrClosed].
 func (p *Pager) Close() error {
-	p.mu.Lock()
-	if p.closed {
-		p.mu.Unlock()
-		return &Error{Op: "close", Err: ErrClosed}
-	}
-	all := make([]*Mapping, 0, len(p.mappings))
-	for _, m := range p.mappings {
-		all = append(all, m)
-	}
-	p.mu.Unlock()
 	var errs []error
-	for _, m := range all {
-		if err := m.Close(); err != nil && !errors.Is(err, ErrClosed) {
-			errs = append(errs, err)
+	for {
+		all, err := p.openMappings()
+		if err != nil {
+			return &Error{Op: "close", Err: err}
+		}
+		for _, m := range all {
+			if err := m.Close(); err != nil && !errors.Is(err, ErrClosed) {
+				errs = append(errs, err)
+				if !m.tasks.isClosed() {
+					return errors.Join(errs...)
+				}
+			}
+		}
+		if p.endUse() {
+			return errors.Join(append(errs, p.shut())...)
 		}
 	}
-	if err := errors.Join(errs...); err != nil {
-		return err
-	}
-	return p.shut()
 }
 
-// shut ends a pager without mappings.
-func (p *Pager) shut() error {
+// openMappings lists the mappings. ErrClosed: the pager has been closed.
+func (p *Pager) openMappings() ([]*Mapping, error) {
 	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.closed {
+		return nil, ErrClosed
+	}
+	return slices.Collect(maps.Values(p.mappings)), nil
+}
+
+// endUse closes the pager to Map, unless there is a mapping.
+func (p *Pager) endUse() bool {
+	p.mu.Lock()
+	defer p.mu.Unlock()
 	if p.closed || len(p.mappings) > 0 {
-		defer p.mu.Unlock()
-		return &Error{Op: "close", Err: fmt.Errorf("%w, or mapped to, by another meanwhile", ErrClosed)}
+		return false
 	}
 	p.closed = true
-	p.mu.Unlock()
+	return true
+}
+
+// shut gives back what a pager that is closed has.
+func (p *Pager) shut() error {
 	close(p.stop)
 	p.stopped.Wait()
-	if err := errors.Join(p.admit.buffers.close(), p.pieces.close()); err != nil {
-		return &Error{Op: "close", Err: err}
+	err := errors.Join(p.panicked, p.admit.buffers.close(), p.pieces.close())
+	if err != nil {
+		err = &Error{Op: "close", Err: err}
 	}
 	if p.swap == nil {
-		return nil
+		return err
 	}
-	if err := p.swap.close(); err != nil {
-		return &Error{Op: "close swap", Path: p.config.Swap.Path, Err: err}
+	if swapErr := p.swap.close(); swapErr != nil {
+		err = errors.Join(err, &Error{Op: "close swap", Path: p.config.Swap.Path, Err: swapErr})
 	}
-	return nil
+	return err
+}
+
+// withPolicy calls f, which may use the policy.
+func (p *Pager) withPolicy(f func()) {
+	p.policyMu.Lock()
+	defer p.policyMu.Unlock()
+	f()
 }
 
 // background is the context of work that nobody waits for.

@@ -162,22 +162,21 @@ func (m *Mapping) pin(ctx context.Context, off int64, n int, write bool) (Pinned
 	if last-first >= uint64(m.pager.frames.limit) {
 		return Pinned{}, m.fail("pin", off, int64(n), ErrBudget)
 	}
-	if write && m.gate != nil {
-		if err := m.gate.enter(ctx); err != nil {
-			return Pinned{}, m.fail("pin", off, int64(n), err)
-		}
-	}
 	if err := m.pinRange(ctx, first, last, write); err != nil {
-		if write && m.gate != nil {
-			m.gate.leave()
-		}
 		return Pinned{}, m.failPin(off, n, err)
 	}
-	m.pager.tellAccess(m, begun, off, n, write)
 	pinned := Pinned{m, uint64(off), n}
 	if write {
 		pinned.at |= forWriting
 	}
+	told := false
+	defer func() {
+		if !told {
+			pinned.Unpin()
+		}
+	}()
+	m.pager.tellAccess(m, begun, off, n, write)
+	told = true
 	return pinned, nil
 }
 
@@ -190,11 +189,30 @@ func (m *Mapping) failPin(off int64, n int, err error) error {
 	return m.fail("pin", off, int64(n), err)
 }
 
-// pinRange pins [first, last], all or none. Of those who hold pins of a part of
-// their range only one at a time may wait for frames: two could wait for each
-// other.
+// pinning is a range of pages that is being pinned: those before next are.
+type pinning struct {
+	m                 *Mapping
+	first, next, last uint64
+	write, mayWait    bool
+	done              bool // all are pinned, and stay so
+}
+
+// pinRange pins [first, last], all or none, even if a call of the store ends the
+// goroutine. Of those who hold pins of a part of their range only one at a time
+// may wait for frames: two could wait for each other.
 func (m *Mapping) pinRange(ctx context.Context, first, last uint64, write bool) error {
-	err := m.pinPages(ctx, first, last, write, first == last)
+	g := pinning{m: m, first: first, next: first, last: last, write: write, mayWait: first == last}
+	if write && m.gate != nil {
+		if err := m.gate.enter(ctx); err != nil {
+			return err
+		}
+	}
+	defer func() {
+		if !g.done && write && m.gate != nil {
+			m.gate.leave()
+		}
+	}()
+	err := g.run(ctx)
 	if !errors.Is(err, errWouldWait) {
 		return err
 	}
@@ -204,75 +222,75 @@ func (m *Mapping) pinRange(ctx context.Context, first, last uint64, write bool) 
 		return ctx.Err()
 	}
 	defer func() { <-m.pager.turn }()
-	return m.pinPages(ctx, first, last, write, true)
+	g.mayWait = true
+	return g.run(ctx)
 }
 
-func (m *Mapping) pinPages(ctx context.Context, first, last uint64, write, mayWait bool) error {
-	for page := first; page <= last; {
-		n, err := m.pinSome(ctx, page, last, write, mayWait)
-		if err != nil {
-			m.unpinPages(first, page, write)
+// run pins the whole range, or nothing.
+func (g *pinning) run(ctx context.Context) error {
+	defer func() {
+		if !g.done {
+			g.m.unpinPages(g.first, g.next, g.write)
+			g.next = g.first
+		}
+	}()
+	for g.next <= g.last {
+		if err := g.step(ctx); err != nil {
 			return err
 		}
-		page += uint64(n)
+	}
+	g.done = true
+	return nil
+}
+
+// step pins the next page, and as many of those behind it as one fault brings in,
+// or waits for it.
+func (g *pinning) step(ctx context.Context) error {
+	m, page := g.m, g.next
+	c := &m.table[page]
+	w := c.load()
+	switch w.state() {
+	case resident:
+		if w&tooManyPins != 0 {
+			return ErrPinned
+		}
+		g.pinResident(c, w)
+	case absent, swapped:
+		if err := g.fault(ctx); err != nil {
+			return err
+		}
+		for ; page < g.next && g.write; page++ {
+			m.soil(page)
+		}
+	case faulting, evicting:
+		begun := m.pager.now()
+		if err := m.pager.waits.wait(ctx, page, c); err != nil {
+			return err
+		}
+		m.pager.tell(event.Wait, m, begun, page, 1, g.write)
 	}
 	return nil
 }
 
-// pinSome pins page, and as many of those up to last as one fault brings in.
-func (m *Mapping) pinSome(ctx context.Context, page, last uint64, write, mayWait bool) (int, error) {
-	c := &m.table[page]
-	for {
-		w := c.load()
-		switch w.state() {
-		case resident:
-			if w&tooManyPins != 0 {
-				return 0, ErrPinned
-			}
-			if m.pinResident(page, c, w, write) {
-				return 1, nil
-			}
-		case absent, swapped:
-			n, err := m.fault(ctx, page, last, mayWait)
-			if err != nil {
-				return 0, err
-			}
-			for i := range uint64(n) {
-				if write {
-					m.soil(page + i)
-				}
-			}
-			if n > 0 {
-				return n, nil
-			}
-		case faulting, evicting:
-			begun := m.pager.now()
-			if err := m.pager.waits.wait(ctx, page, c); err != nil {
-				return 0, err
-			}
-			m.pager.tell(event.Wait, m, begun, page, 1, write)
-		}
-	}
-}
-
-// pinResident tries to pin a page that is in memory.
-func (m *Mapping) pinResident(page uint64, c *cell, w entry, write bool) bool {
+// pinResident tries to pin the next page, which is in memory.
+func (g *pinning) pinResident(c *cell, w entry) {
+	m, page := g.m, g.next
 	to := (w + onePin) | referenced
 	to &^= marked
-	if write {
+	if g.write {
 		to = to&^slotted | dirty
 	}
 	if !c.swap(w, to) {
-		return false
+		return
 	}
+	g.next++
 	m.pager.stats.hit(m.pager.config.CountHits)
-	if write {
+	if g.write {
 		m.soiled(page, w)
 	}
 	if w&marked != 0 {
 		m.readAhead(page)
 	}
-	return true
 }
 
 // soil makes a page that the caller has pinned dirty.

@@ -147,7 +147,7 @@ func (m *Mapping) bringIn(first uint64, count int, mark uint64) (begun int) {
 		}
 		n := m.missing(page, end-1)
 		frames := m.pager.acquireAhead(n)
-		if frames == 0 || !m.tasks.begin() {
+		if frames == 0 || !m.tasks.tryBegin() {
 			m.pager.frames.release(frames)
 			return begun
 		}
@@ -171,9 +171,12 @@ func (m *Mapping) bringIn(first uint64, count int, mark uint64) (begun int) {
 func (p *Pager) acquireAhead(n int) int {
 	got := int(p.frames.try(int64(n)))
 	if got < n {
+		held := got
+		defer func() { p.frames.release(held) }() // the store may end the goroutine
 		if freed, _ := p.reclaim(n - got); freed > 0 {
 			got += int(p.frames.try(int64(n - got)))
 		}
+		held = 0
 	}
 	if p.frames.free() < p.frames.low {
 		p.kick()

@@ -38,13 +38,24 @@ func (p *Pager) reclaimInBackground() {
 			return
 		case <-p.kicks:
 		}
+		p.keepFree()
+	}
+}
+
+// keepFree reclaims until enough frames are free. A call of a store may end its
+// goroutine, and the background's must not end.
+func (p *Pager) keepFree() {
+	ended := make(chan struct{})
+	go func() {
+		defer close(ended)
 		for p.frames.free() < p.frames.high {
 			freed, _ := p.reclaim(int(min(reclaimBatch, p.frames.high-p.frames.free())))
 			if freed == 0 {
-				break // pinned, or cannot be written: faults will say so
+				return // pinned, or cannot be written: faults will say so
 			}
 		}
-	}
+	}()
+	<-ended
 }
 
 // directReclaim is what a fault does that found no frame.
@@ -187,13 +198,15 @@ func (p *Pager) find(id policy.Page) (*Mapping, uint64) {
 // clean writes what must be written before the pages can leave, and returns those
 // that can. The others are resident again, and the error says why.
 func (p *Pager) clean(victims []victim) ([]victim, error) {
+	written := false
+	defer func() {
+		if !written {
+			p.stay(victims)
+		}
+	}()
 	var toStore, toSwap, left []victim
 	for _, v := range victims {
 		switch {
-		case v.word&slotted != 0:
-			kept := p.swap.unkeep(v.m.pageID(v.page))
-			v.next = inSwap(kept.slot, kept.sum)
-			left = append(left, v)
 		case v.word&dirty == 0:
 			left = append(left, v)
 		case v.m.mode == Shared:
@@ -206,6 +219,13 @@ func (p *Pager) clean(victims []victim) ([]victim, error) {
 	if swapErr := p.swapOut(toSwap); err == nil {
 		err = swapErr
 	}
+	written = true
+	for i := range left {
+		if v := &left[i]; v.word&slotted != 0 {
+			kept := p.swap.unkeep(v.m.pageID(v.page))
+			v.next = inSwap(kept.slot, kept.sum)
+		}
+	}
 	var stay []victim
 	for _, v := range append(toStore, toSwap...) {
 		if v.err != nil {
@@ -214,15 +234,21 @@ func (p *Pager) clean(victims []victim) ([]victim, error) {
 			left = append(left, v)
 		}
 	}
-	if len(stay) > 0 {
-		p.policyMu.Lock()
-		for _, v := range stay {
+	p.stay(stay)
+	return left, err
+}
+
+// stay makes pages that were to leave resident again.
+func (p *Pager) stay(victims []victim) {
+	if len(victims) == 0 {
+		return
+	}
+	p.withPolicy(func() {
+		for _, v := range victims {
 			p.policy.Added(v.m.pageID(v.page))
 		}
-		p.policyMu.Unlock()
-		p.unclaim(stay)
-	}
-	return left, err
+	})
+	p.unclaim(victims)
 }
 
 // unclaim makes pages that were evicting resident again, as they were.
@@ -246,16 +272,17 @@ func (p *Pager) depart(victims []victim) {
 	p.decommit(victims)
 	for i := range victims {
 		v := &victims[i]
-		c := &v.m.table[v.page]
-		if v.word.state() == evicting {
-			p.tell(event.Evict, v.m, begun, v.page, 1, false)
-		}
-		c.set(v.word, v.next)
+		v.m.table[v.page].set(v.word, v.next)
 	}
 	p.frames.release(len(victims))
 	for i := range victims {
 		v := &victims[i]
 		p.waits.finish(v.page, &v.m.table[v.page], v.err)
+	}
+	for i := range victims { // last: the listener may end the goroutine
+		if v := &victims[i]; v.word.state() == evicting {
+			p.tell(event.Evict, v.m, begun, v.page, 1, false)
+		}
 	}
 }
 

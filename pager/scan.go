@@ -175,12 +175,12 @@ func (s *scan) readOn() {
 		if buffer == nil {
 			return
 		}
-		if !m.tasks.begin() {
+		if !m.tasks.tryBegin() {
 			pieces.put(buffer)
 			return
 		}
 		count := min(uint64(len(buffer))>>m.shift, uint64(len(m.table))-s.end)
-		one := &piece{run: run{first: s.end, count: int(count)}, buffer: buffer, writes: m.writes.Load(), done: make(chan struct{})}
+		one := &piece{run: run{first: s.end, count: int(count)}, buffer: buffer, writes: m.writes.Load(), done: make(chan struct{}), err: errUnfinished}
 		s.pieces = append(s.pieces, one)
 		s.end += count
 		go func() {

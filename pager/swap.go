@@ -56,7 +56,7 @@ type kept struct {
 // together with the slot's number: an old version of a page, or another page,
 // does not pass for the right one.
 type swapFile struct {
-	store     store.Store
+	store     *backing
 	origin    int64 // of slot 0
 	pageBytes int
 	shut      func() error // ends what openFile began
@@ -86,10 +86,13 @@ func openSwap(c Swap, pageBytes int) (*swapFile, error) {
 	s.free = s.slots
 	s.taken = make([]uint64, (s.slots+63)/64)
 	if c.Store != nil {
-		s.store = c.Store
-		size, err := c.Store.Size()
+		s.store = backingOf(c.Store)
+		size, err := s.store.size()
 		if err == nil && size < int64(s.slots)*int64(pageBytes) {
 			err = fmt.Errorf("%w: Swap.Store has %d bytes, less than Swap.Bytes", ErrConfig, size)
+		}
+		if err != nil {
+			s.store.release()
 		}
 		return s, err
 	}
@@ -145,7 +148,7 @@ func (s *swapFile) openFile(path string) (err error) {
 	if err != nil {
 		return err
 	}
-	s.store = file
+	s.store = backingOf(file)
 	unlinked := path == "" && runtime.GOOS != "windows" && os.Remove(name) == nil
 	s.shut = func() error {
 		err := errors.Join(file.Close(), held.Close(), f.Close())
@@ -204,6 +207,7 @@ func size(f sys.File, n int64) error {
 }
 
 func (s *swapFile) close() error {
+	s.store.release()
 	if s.shut == nil {
 		return nil
 	}
@@ -310,11 +314,7 @@ func sumOf(id policy.Page, page []byte) uint32 {
 
 // read reads a page from its slot.
 func (s *swapFile) read(one slot, sum uint32, id policy.Page, page []byte) error {
-	n, err := s.store.ReadAt(page, s.origin+int64(one)*int64(s.pageBytes))
-	if n == len(page) {
-		err = nil
-	}
-	if err != nil {
+	if err := s.store.read(page, s.origin+int64(one)*int64(s.pageBytes), len(page)); err != nil {
 		return fmt.Errorf("reading swap slot %d: %w", one, err)
 	}
 	if sumOf(id, page) != sum {
@@ -348,7 +348,20 @@ func (p *Pager) swapOut(victims []victim) error {
 	if len(victims) == 0 {
 		return nil
 	}
-	var first error
+	written, all := false, victims
+	defer func() {
+		for i := range all {
+			if v := &all[i]; !written && v.next != 0 {
+				p.swap.release(v.next.slot())
+			}
+		}
+	}()
+	first := p.swapOutRuns(victims)
+	written = true
+	return first
+}
+
+func (p *Pager) swapOutRuns(victims []victim) (first error) {
 	s := p.borrow()
 	defer p.scratch.Put(s)
 	for len(victims) > 0 {
@@ -379,7 +392,7 @@ func (p *Pager) swapOutRun(buffer []byte, victims []victim, at slot) error {
 		copy(page, v.m.data[v.page<<p.shift:])
 		v.next = inSwap(at+slot(i), sumOf(v.m.pageID(v.page), page))
 	}
-	if _, err := p.swap.store.WriteAt(buffer, p.swap.origin+int64(at)<<p.shift); err != nil {
+	if err := p.swap.store.write(buffer, p.swap.origin+int64(at)<<p.shift); err != nil {
 		p.stats.writeErrors.Add(1)
 		for i := range victims {
 			v := &victims[i]

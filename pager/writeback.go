@@ -34,6 +34,9 @@ func (p *Pager) writeOut(victims []victim) error {
 			end++
 		}
 		part := dirtyOnes[begin:end]
+		for _, v := range part {
+			v.err = errUnfinished
+		}
 		writes.do(func() error {
 			err := part[0].m.writeRun(run{first: part[0].page, count: len(part)})
 			for _, v := range part {
@@ -67,8 +70,12 @@ func (w *writes) do(f func() error) {
 	}
 	w.slots <- struct{}{}
 	w.group.Go(func() {
-		defer func() { <-w.slots }()
-		w.note(before())
+		err := errUnfinished
+		defer func() {
+			w.note(err)
+			<-w.slots
+		}()
+		err = before()
 	})
 }
 
@@ -80,12 +87,18 @@ func (w *writes) note(err error) {
 	}
 }
 
+// wait runs the last function and waits for the others, even if the last one ends
+// the goroutine.
 func (w *writes) wait() error {
+	w.runLast()
+	return w.err
+}
+
+func (w *writes) runLast() {
+	defer w.group.Wait()
 	if w.last != nil {
 		w.note(w.last())
 	}
-	w.group.Wait()
-	return w.err
 }
 
 // writeRun writes pages to the store. They are evicting, or pinned: in either
@@ -102,13 +115,15 @@ func (m *Mapping) writeRun(r run) error {
 		defer p.scratch.Put(s)
 		bytes = s.bytes()[:copy(s.bytes(), bytes)]
 	}
-	_, err := m.store.WriteAt(bytes, m.base+int64(r.first<<m.shift))
+	err := m.store.write(bytes, m.base+int64(r.first<<m.shift))
 	m.wrote()
+	if err == nil {
+		err = m.written(r, bytes)
+	}
 	if err != nil {
 		p.stats.writeErrors.Add(1)
 		return m.fail("write back", int64(r.first<<m.shift), int64(valid), err)
 	}
-	m.written(r, bytes)
 	p.stats.writes.Add(1)
 	p.stats.writtenBytes.Add(uint64(valid))
 	p.stats.writeTime.add(p.now() - begun)
@@ -123,9 +138,12 @@ func (m *Mapping) writeRun(r run) error {
 // meanwhile; of a page that is pinned for writing what is there at that moment is
 // written, and it stays dirty.
 //
-// After an error the pages that could not be written are still dirty: call it
-// again. When the context ends, no new write is begun. [ErrMode] for a Private or
-// Transactional mapping.
+// After an error of a write the pages that could not be written are still dirty:
+// call it again. After a sync of the store that failed nobody knows what of all
+// that was written since the last one is on the device, and the system does not
+// say it twice: that is [ErrSyncFailed], from then on for every Sync of every
+// mapping of the store, and for Close. When the context ends, no new write is
+// begun. [ErrMode] for a Private or Transactional mapping.
 func (m *Mapping) Sync(ctx context.Context) error {
 	begun := m.pager.now()
 	if m.mode == Private || m.mode == Transactional {
@@ -138,10 +156,13 @@ func (m *Mapping) Sync(ctx context.Context) error {
 	if m.mode == ReadOnly {
 		return nil
 	}
+	if err := m.store.syncFailed(); err != nil {
+		return m.fail("sync", 0, int64(m.size), err)
+	}
 	if err := m.writeDirty(ctx); err != nil {
 		return err
 	}
-	if err := m.store.Sync(); err != nil {
+	if err := m.store.sync(); err != nil {
 		m.pager.stats.writeErrors.Add(1)
 		return m.fail("sync", 0, int64(m.size), err)
 	}
@@ -160,9 +181,9 @@ func (m *Mapping) takeTurn(ctx context.Context, op string) error {
 	case <-ctx.Done():
 		return m.fail(op, 0, 0, ctx.Err())
 	}
-	if !m.tasks.begin() {
+	if err := m.tasks.begin(ctx); err != nil {
 		<-m.syncTurn
-		return m.fail(op, 0, 0, ErrClosed)
+		return m.fail(op, 0, 0, err)
 	}
 	return nil
 }
@@ -222,7 +243,8 @@ func (m *Mapping) pinDirty(page, end uint64) run {
 }
 
 func (m *Mapping) writePinned(r run) error {
-	err := m.writeRun(r)
-	m.unpinPages(r.first, r.first+uint64(r.count), err != nil) // dirty again
+	err := errUnfinished
+	defer func() { m.unpinPages(r.first, r.first+uint64(r.count), err != nil) }() // dirty again
+	err = m.writeRun(r)
 	return err
 }

@@ -43,6 +43,11 @@ type File struct {
 	path     string
 	writable bool
 
+	// syncing is held by the one Sync, so that none that ends later misses an error
+	// that the system reports once.
+	syncing sync.Mutex
+	failed  error // of the first Sync that failed
+
 	// mu is held shared by everything that uses the descriptors, alone by Close.
 	mu     sync.RWMutex
 	closed bool
@@ -227,21 +232,33 @@ func (f *File) Size() (int64, error) {
 	return st.Size, nil
 }
 
-// Sync makes what was written durable (fsync(2)).
+// Sync makes what was written durable (fsync(2)). After it has failed once every
+// later one fails, and Close too: [ErrSyncFailed].
 func (f *File) Sync() error {
 	f.mu.RLock()
 	defer f.mu.RUnlock()
 	if f.closed {
 		return f.fail("sync", 0, 0, ErrClosed)
 	}
-	if err := f.file.Sync(); err != nil {
-		return f.fail("sync", 0, 0, err)
+	f.syncing.Lock()
+	defer f.syncing.Unlock()
+	if f.failed == nil {
+		f.failed = f.file.Sync()
 	}
-	return nil
+	return f.syncFailed("sync")
+}
+
+// syncFailed is the error of the Sync that failed, if one has.
+func (f *File) syncFailed(op string) error {
+	if f.failed == nil {
+		return nil
+	}
+	return f.fail(op, 0, 0, fmt.Errorf("%w: %w", ErrSyncFailed, f.failed))
 }
 
 // Close ends the store. It waits for calls that are under way; later ones fail
-// with ErrClosed, as does a second Close.
+// with ErrClosed, as does a second Close. It says once more that a Sync has failed:
+// the store is closed all the same.
 func (f *File) Close() error {
 	f.mu.Lock()
 	defer f.mu.Unlock()
@@ -256,7 +273,7 @@ func (f *File) Close() error {
 	if err != nil {
 		return f.fail("close", 0, 0, err)
 	}
-	return nil
+	return f.syncFailed("close")
 }
 
 func (f *File) check(off int64) error {

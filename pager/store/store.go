@@ -22,7 +22,8 @@ import (
 // in memory and in the store.
 //
 // A write is durable when a Sync that began after it has returned without an
-// error.
+// error. After a Sync that failed a pager takes none for successful any more
+// ([ErrSyncFailed]).
 //
 // Closing a store is up to whoever opened it.
 type Store interface {
@@ -70,6 +71,11 @@ var (
 
 	// ErrReadOnly: a write to a store that was opened for reading.
 	ErrReadOnly = errors.New("read-only (open it with store.Options{Write: true})")
+
+	// ErrSyncFailed: a Sync failed, now or before. The system reports that once, and
+	// takes what was written for durable although it is not: no later Sync can
+	// succeed. Save the data elsewhere, and open the file again.
+	ErrSyncFailed = errors.New("a sync failed, and what was written before may be lost (save the data elsewhere, and open again)")
 
 	// ErrNotRegular: the path names a directory, pipe, socket or device.
 	ErrNotRegular = errors.New("only a regular file can be a store")
