@@ -9,18 +9,15 @@ import "github.com/filemap-go/filemap/internal/sys"
 // Resident bytes cost a look at what the Map knows and the guard, a few ns.
 //
 // f must not store to the slice ([Map.Update] is for that) nor keep it. Mapped
-// bytes are handed over themselves; of a Map whose [Backing] is Read, a copy.
+// bytes are handed over themselves; of a Map whose [Backing] is Read, a copy: more
+// than this machine has memory for, or this process may have, is an [ErrMapLimit].
 func (m *Map) View(off, n int64, f func(b []byte) error) error {
 	n, err := m.span("view", off, n)
 	if err != nil {
 		return err
 	}
 	if m.backing == Read {
-		b := make([]byte, n)
-		if _, err := m.readFile("view", b, off); err != nil {
-			return err
-		}
-		return f(b)
+		return m.viewCopy("view", off, n, f)
 	}
 	return m.access("view", off, n, f)
 }
@@ -69,13 +66,11 @@ func (m *Map) accessBy(op string, n int64) sys.Advice {
 }
 
 func (m *Map) updateFile(off, n int64, f func(b []byte) error) error {
-	b := make([]byte, n)
-	if _, err := m.readFile("update", b, off); err != nil {
+	return m.viewCopy("update", off, n, func(b []byte) error {
+		if err := f(b); err != nil {
+			return err
+		}
+		_, err := m.writeFile("update", b, off)
 		return err
-	}
-	if err := f(b); err != nil {
-		return err
-	}
-	_, err := m.writeFile("update", b, off)
-	return err
+	})
 }

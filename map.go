@@ -216,6 +216,14 @@ func Anonymous(size int64, options ...Option) (*Map, error) {
 	if err != nil {
 		return nil, &Error{Op: "open", Path: anonymousPath, Length: size, Err: err}
 	}
+	m, err := newAnonymous(size, &c)
+	if err != nil {
+		return nil, err
+	}
+	return m.prepare(&c)
+}
+
+func newAnonymous(size int64, c *config) (*Map, error) {
 	m := &Map{path: anonymousPath, mode: Private, flags: c.flags, backing: native, data: []byte{}}
 	m.size.Store(size)
 	if size > 0 {
@@ -226,7 +234,7 @@ func Anonymous(size int64, options ...Option) (*Map, error) {
 			return nil, m.fail("open", 0, size, c.explainMap(err, int(size)))
 		}
 	}
-	return m.prepare(&c)
+	return m, nil
 }
 
 func mapOrClose(f sys.File, path string, c *config) (*Map, error) {

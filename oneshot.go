@@ -41,7 +41,17 @@ func Whole(path string, f func(b []byte) error) error {
 		}
 		return wholeMapped(m, f)
 	}
-	b := make([]byte, st.Size)
+	return wholeCopy(file, path, st.Size, f)
+}
+
+// wholeCopy reads a file of that size, and closes it.
+func wholeCopy(file sys.File, path string, size int64, f func(b []byte) error) (err error) {
+	b, free, err := copyBuffer(size)
+	if err != nil {
+		_ = file.Close()
+		return &Error{Op: "read", Path: path, Length: size, Err: err}
+	}
+	defer func() { err = errors.Join(err, free()) }()
 	n, err := file.ReadAt(b, 0)
 	_ = file.Close()
 	if err != nil && !errors.Is(err, io.EOF) {

@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"runtime"
 	"unsafe"
 )
 
@@ -73,6 +74,9 @@ func MapAnonymous(size int, prot Prot, _ bool) (Region, error) {
 	return allocate(size)
 }
 
+// wasmBytes is how large a region may be where all memory together is 4 GiB at most.
+const wasmBytes = 1 << 30
+
 // allocate makes whole pages that begin where a page does, as mapped ones would.
 func allocate(size int) (r Region, err error) {
 	defer func() {
@@ -80,6 +84,9 @@ func allocate(size int) (r Region, err error) {
 			err = errNoMemory
 		}
 	}()
+	if runtime.GOARCH == "wasm" && size > wasmBytes {
+		return Region{}, errNoMemory // which Go's allocator would end the process for
+	}
 	size = (size + PageSize - 1) &^ (PageSize - 1)
 	room := make([]byte, size+PageSize-1)
 	addr := uintptr(unsafe.Pointer(&room[0]))
