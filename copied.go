@@ -43,9 +43,16 @@ func (m *Map) viewCopy(op string, off, n int64, f func(b []byte) error) (err err
 	if err != nil {
 		return m.fail(op, off, n, err)
 	}
-	defer func() { err = errors.Join(err, free()) }()
+	defer freed(free, &err)
 	if _, err := m.readFile(op, b, off); err != nil {
 		return err
 	}
 	return f(b)
+}
+
+// freed frees, and has err say so when that fails. What f returned stays as it is.
+func freed(free func() error, err *error) {
+	if failed := free(); failed != nil {
+		*err = errors.Join(*err, failed)
+	}
 }

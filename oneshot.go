@@ -51,7 +51,7 @@ func wholeCopy(file sys.File, path string, size int64, f func(b []byte) error) (
 		_ = file.Close()
 		return &Error{Op: "read", Path: path, Length: size, Err: err}
 	}
-	defer func() { err = errors.Join(err, free()) }()
+	defer freed(free, &err)
 	n, err := file.ReadAt(b, 0)
 	_ = file.Close()
 	if err != nil && !errors.Is(err, io.EOF) {
@@ -62,7 +62,7 @@ func wholeCopy(file sys.File, path string, size int64, f func(b []byte) error) (
 
 // wholeMapped closes m, however f ends.
 func wholeMapped(m *Map, f func(b []byte) error) (err error) {
-	defer func() { err = errors.Join(err, m.Close()) }()
+	defer freed(m.Close, &err)
 	return m.View(0, ToEnd, f)
 }
 
