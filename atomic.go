@@ -288,10 +288,8 @@ func ReadCommitted(ctx context.Context, path string, p []byte, off int64) (int, 
 	if err != nil {
 		return 0, fail(explainOpen(path, err))
 	}
+	defer func() { _ = f.Close() }() // opened for reading; also when p is a mapping's and faults
 	n, err := readCommitted(ctx, f, path, p, off)
-	if closeErr := f.Close(); err == nil && closeErr != nil {
-		err = closeErr
-	}
 	var typed *journal.Error
 	if errors.As(err, &typed) {
 		err = fail(err)

@@ -95,6 +95,8 @@ func (m *Map) fileError(op string, off int64, err error) error {
 		err = fmt.Errorf("%w: %w", ErrNoSpace, err)
 	case sys.IsRefusal(err):
 		err = m.refused(sys.Stores, err)
+	case sys.IsBadAddress(err): // it is not the file's bytes that cannot be had
+		err = fmt.Errorf("the memory that was handed over cannot be used: %w", err)
 	default:
 		err = fmt.Errorf("%w: %w", ErrIO, err)
 	}

@@ -4,6 +4,8 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"os"
+	"runtime"
+	"sync"
 	"testing"
 
 	"github.com/filemap-go/filemap"
@@ -123,6 +125,74 @@ func TestStoresBeforeACutAreKept(t *testing.T) {
 				t.Errorf("%v: a cut when nothing is stored: %v", mode, err)
 			}
 		}
+	}
+}
+
+// A Commit that returns nil has all of its pages in the journal, whenever the file
+// was cut beside it: opening it after a crash finds all of them or an older commit.
+func TestCommitBesideCuts(t *testing.T) {
+	page := int64(filemap.PageBytes())
+	const pages = 40
+	path := writeFile(t, make([]byte, pages*page))
+	m := openAtomic(t, path)
+	random := rand.New(rand.NewPCG(1, 1))
+	cuts := make(chan int, 1) // how often to give way before the next
+	var cutter sync.WaitGroup
+	cutter.Go(func() {
+		random := rand.New(rand.NewPCG(2, 2))
+		for wait := range cuts {
+			for range wait {
+				runtime.Gosched()
+			}
+			if os.Truncate(path, random.Int64N(pages*page)) == nil {
+				_ = os.Truncate(path, pages*page)
+			}
+		}
+	})
+	whole := 0
+	const rounds = 30
+	for round := 1; round <= rounds; round++ {
+		if random.IntN(2) == 0 {
+			select {
+			case cuts <- random.IntN(1000):
+			default:
+			}
+		}
+		stored := true
+		for at := range int64(pages) {
+			stored = stored && filemap.Store(m, at*page, uint64(round)) == nil
+		}
+		if err := m.Commit(); err == nil && stored {
+			whole++
+			wantCommitted(t, path, uint64(round))
+		} else if err := m.Discard(); err != nil {
+			t.Fatal(err)
+		}
+	}
+	close(cuts)
+	cutter.Wait()
+	t.Logf("%d of %d commits", whole, rounds)
+}
+
+// wantCommitted checks that the journal of path has n in all pages of the file.
+func wantCommitted(t *testing.T, path string, n uint64) {
+	t.Helper()
+	page := int64(filemap.PageBytes())
+	copied := writeFile(t, nil)
+	if err := os.WriteFile(copied+filemap.JournalSuffix, content(t, path+filemap.JournalSuffix), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	m := openAtomic(t, copied, filemap.AdoptJournal)
+	if r := m.Recovery(); r.State != filemap.Applied {
+		t.Fatalf("commit %d: %v", n, r.State)
+	}
+	for at := int64(0); at < m.Len(); at += page {
+		if got, err := filemap.Load[uint64](m, at); err != nil || got != n {
+			t.Fatalf("commit %d: page %d has %d (%v)", n, at/page, got, err)
+		}
+	}
+	if err := m.Close(); err != nil {
+		t.Fatal(err)
 	}
 }
 

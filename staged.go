@@ -105,7 +105,7 @@ func (m *Map) enterStage(op string, off, n int64, update bool) error {
 	}
 	first, last := m.pageOf(off), m.pageOf(off+n-1)
 	count, ok := s.touch(first, last, m.region.Len()/sys.PageSize)
-	err := error(nil)
+	var err error
 	if !ok {
 		err = m.fail(op, off, n, fmt.Errorf("%w: %d bytes", ErrDirtyLimit, s.limit.Load()))
 	} else if int64(last) > s.canary.page.Load() {
@@ -396,7 +396,7 @@ func (m *Map) Discard() error {
 		return nil
 	}
 	all := []sys.Span{{Len: m.region.Len()}}
-	err := error(nil)
+	var err error
 	if sys.DropsPrivate {
 		err = m.dropPrivate(all)
 	} else {

@@ -17,7 +17,7 @@ var waysOut = map[string]func(t *testing.T, foreign []byte) func([]byte) error{
 		return func([]byte) error { runtime.Goexit(); return nil }
 	},
 	"bounds": func(*testing.T, []byte) func([]byte) error {
-		return func([]byte) error { var none []byte; none[len(none)] = 1; return nil }
+		return func(b []byte) error { b[len(b):][0] = 1; return nil }
 	},
 	"foreign fault": func(_ *testing.T, foreign []byte) func([]byte) error {
 		return func(b []byte) error { copy(foreign, b); return nil }

@@ -48,11 +48,12 @@ func readOnce(path string, target Source, o Options, p []byte, off int64) (n int
 	if err != nil {
 		return 0, false, err
 	}
-	n, steady, err = readConsistent(fileOf{f}, target, o, p, off)
-	if closeErr := f.Close(); err == nil {
-		err = closeErr
-	}
-	return n, steady, err
+	defer func() { // also when p is a mapping's and faults
+		if closeErr := f.Close(); err == nil {
+			err = closeErr
+		}
+	}()
+	return readConsistent(fileOf{f}, target, o, p, off)
 }
 
 // readConsistent reads once, and tells whether no row was begun meanwhile.
