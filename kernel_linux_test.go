@@ -300,3 +300,22 @@ func TestLockLimit(t *testing.T) {
 		t.Errorf("locking more than the limit: %v", err)
 	}
 }
+
+// TestOverwriteOnFullDisk: the old contents are there when there is no room for the new.
+func TestOverwriteOnFullDisk(t *testing.T) {
+	path := filepath.Join(tmpfs(t, 1<<20), "file")
+	if err := os.WriteFile(path, pattern(400_000), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	wantError(t, refused(t, path, 4<<20, pattern(400_000)), filemap.ErrNoSpace)
+	if err := os.Truncate(path, 2<<20); err != nil { // holes that cannot be filled
+		t.Fatal(err)
+	}
+	wantError(t, refused(t, path, 2<<20, content(t, path)), filemap.ErrNoSpace)
+	m, err := filemap.Create(path, 900_000, filemap.Overwrite) // more than is free beside the old contents
+	if err != nil {
+		t.Fatal(err)
+	}
+	closeQuietly(t, m)
+	wantFile(t, path, make([]byte, 900_000))
+}

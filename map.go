@@ -100,7 +100,8 @@ func OpenFile(f *os.File, options ...Option) (*Map, error) {
 // say otherwise. Its blocks are allocated on the device, so that a full disk is
 // an error now and not a failing store later; [Sparse] leaves that out. A file
 // that exists is left alone (fs.ErrExist) unless [Overwrite] is given. When
-// Create fails, no file is left behind that was not there before.
+// Create fails, no file is left behind that was not there before, and one that was
+// has its contents still.
 //
 // The first Sync makes the directory entry durable too. The calls behind it:
 // open(2) with O_EXCL, fallocate(2) or its like, mmap(2).
@@ -116,11 +117,16 @@ func Create(path string, size int64, options ...Option) (*Map, error) {
 		// Before Overwrite has emptied a file for nothing.
 		return nil, createError(path, size, fmt.Errorf("this system has no mappings whose stores reach the file: %w", errors.ErrUnsupported))
 	}
-	f, fresh, err := createFile(path, &c)
+	if err := c.fits(size); err != nil {
+		return nil, createError(path, size, err)
+	}
+	f, fresh, err := createFile(path, size, &c)
 	if err != nil {
 		return nil, createError(path, size, explainOpen(path, err))
 	}
-	err = setSize(f, size, c.has(Sparse))
+	if fresh {
+		err = setSize(f, size, c.has(Sparse))
+	}
 	if err == nil && c.has(Atomic) { // so that a Commit has only bytes to see to
 		err = errors.Join(f.Sync(), sys.SyncDirOf(path))
 	}
@@ -139,8 +145,9 @@ func Create(path string, size int64, options ...Option) (*Map, error) {
 	return m, nil
 }
 
-// createFile opens the file of Create and tells whether the call made it.
-func createFile(path string, c *config) (f sys.File, fresh bool, err error) {
+// createFile opens the file of Create and tells whether the call made it. One that
+// was there has its size then.
+func createFile(path string, size int64, c *config) (f sys.File, fresh bool, err error) {
 	f, err = sys.OpenFile(path, sys.Write|sys.Create|sys.Excl, c.perm)
 	if err == nil {
 		c.fresh = true
@@ -156,17 +163,7 @@ func createFile(path string, c *config) (f sys.File, fresh bool, err error) {
 	if f, err = sys.OpenFile(path, sys.Write, 0); err != nil {
 		return f, false, err
 	}
-	if _, err = regularSize(f); err == nil {
-		err = fixed(f, sys.Stores|sys.Shrinking)
-	}
-	if err == nil {
-		// Before: a journal of the old contents must not meet the new ones.
-		err = c.openJournal(f, path, true)
-	}
-	if err == nil {
-		err = f.Truncate(0)
-	}
-	if err != nil {
+	if err = c.overwrite(f, path, size); err != nil {
 		c.closeJournal()
 		_ = f.Close()
 	}
@@ -264,12 +261,12 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 	m := &Map{path: path, mode: c.mode, flags: c.flags, backing: native, offset: c.offset, file: f, data: []byte{}}
 	m.grow.end = size
 	n := c.length
-	if n == ToEnd {
+	switch {
+	case c.moved:
+		n = c.size
+	case n == ToEnd:
 		m.grow.tail, size, _ = readTail(f, size)
 		n = max(size-c.offset, 0)
-	}
-	if c.moved {
-		n = c.size
 	}
 	m.size.Store(n)
 	m.capacity, m.fixed = max(n, c.reserve), c.length != ToEnd

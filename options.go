@@ -89,8 +89,16 @@ const (
 	// (SIGBUS) through a bare slice. Only for Create.
 	Sparse
 
-	// Overwrite lets Create replace the contents of a file that exists. Without
-	// it Create fails with fs.ErrExist. Only for Create.
+	// Overwrite lets Create replace the contents of a file that exists, which stays
+	// the same file: its inode, mode, owner and links. Without it Create fails with
+	// fs.ErrExist. Only for Create.
+	//
+	// What can be refused (the options, the room on the device, a mapping with these
+	// options, the journal of an [Atomic] file) is tried first, for which the file may
+	// be longer for a moment; then the old contents go. A crash during the call can
+	// leave a part of them. Where the file system cannot zero a range in place
+	// (FALLOC_FL_ZERO_RANGE on Linux: not tmpfs, FUSE), the blocks are given back and
+	// taken again, and another process may come between.
 	Overwrite
 
 	// NoDescriptor closes the file's descriptor once it is mapped. By default a
@@ -224,9 +232,9 @@ type config struct {
 	offset, length int64
 	reserve        int64
 	dirtyLimit     int64
-	limited        bool  // dirtyLimit was given
-	moved          bool  // by Move, with a file that is longer than the Map: see whole
-	size           int64 // the Map's then
+	limited        bool // dirtyLimit was given
+	moved          bool // the Map has size bytes, of a file that may have more
+	size           int64
 	perm           uint32
 	advice         []Advice
 

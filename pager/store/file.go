@@ -97,17 +97,19 @@ func (f *File) prepare(o Options) error {
 			return fmt.Errorf("the file may not be changed: it is %w", err)
 		}
 	}
-	if o.Size != 0 && o.Size != st.Size {
-		if err := f.file.Truncate(o.Size); err != nil {
+	if !o.Buffered {
+		f.direct, f.align, err = f.file.OpenDirect()
+		if err != nil && !errors.Is(err, errors.ErrUnsupported) {
 			return err
 		}
 	}
-	if o.Buffered {
+	if o.Size == 0 || o.Size == st.Size {
 		return nil
 	}
-	f.direct, f.align, err = f.file.OpenDirect()
-	if errors.Is(err, errors.ErrUnsupported) {
-		return nil
+	// Last: what fails before has cut nothing off.
+	err = f.file.Truncate(o.Size)
+	if err != nil && f.direct.Valid() {
+		err = errors.Join(err, f.direct.Close())
 	}
 	return err
 }
