@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"math"
 	"math/bits"
 	"sync"
 	"sync/atomic"
@@ -43,8 +42,8 @@ type stage struct {
 	uncommitted bool // tests set it: Commit leaves the journal out
 
 	mu      sync.Mutex // of what is below; no other lock is taken under it
-	touched []uint64   // a bit for each page that a method was about to store to
-	count   int64      // of these bits
+	touched pageSet    // pages that a method was about to store to
+	count   int64      // of these
 }
 
 // defaultDirtyLimit is what [DirtyLimit] is without that option.
@@ -131,13 +130,7 @@ func (m *Map) pageOf(off int64) int { return (m.begin + int(off)) / sys.PageSize
 func (s *stage) touch(first, last, pages int) (count int64, ok bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.touched == nil {
-		s.touched = make([]uint64, (pages+63)/64)
-	}
-	fresh := int64(0)
-	for at := first; at <= last; at = (at/64 + 1) * 64 {
-		fresh += int64(bits.OnesCount64(wordMask(at, last) &^ s.touched[at/64]))
-	}
+	fresh := s.touched.missing(first, last)
 	if fresh == 0 {
 		return s.count, true
 	}
@@ -145,9 +138,8 @@ func (s *stage) touch(first, last, pages int) (count int64, ok bool) {
 		return s.count, false
 	}
 	s.count += fresh
-	for at := first; at <= last; at = (at/64 + 1) * 64 {
-		s.touched[at/64] |= wordMask(at, last)
-	}
+	s.touched.pages = pages
+	s.touched.add(first, last)
 	return s.count, true
 }
 
@@ -158,19 +150,7 @@ func (s *stage) untouched(first, last int) bool {
 	}
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	for at := first; at <= last && s.touched != nil; at = (at/64 + 1) * 64 {
-		if s.touched[at/64]&wordMask(at, last) != 0 {
-			return false
-		}
-	}
-	return true
-}
-
-// wordMask has the bits of the pages from first to last that are in first's word.
-func wordMask(first, last int) uint64 {
-	low := first % 64
-	n := min(last-first+1, 64-low)
-	return math.MaxUint64 >> (64 - n) << low
+	return !s.touched.has(first, last)
 }
 
 // fewTouched returns the pages that methods were about to store to, if they are in
@@ -180,11 +160,8 @@ func (s *stage) fewTouched(pages int) ([]sys.Span, bool) {
 	s.mu.Lock()
 	defer s.mu.Unlock()
 	var spans []sys.Span
-	for i, word := range s.touched {
-		for ; word != 0; word &= word - 1 {
-			page := i*64 + bits.TrailingZeros64(word)
-			spans = joinSpan(spans, sys.Span{Off: page * sys.PageSize, Len: sys.PageSize})
-		}
+	for page := range s.touched.all() {
+		spans = joinSpan(spans, sys.Span{Off: page * sys.PageSize, Len: sys.PageSize})
 		if len(spans)*200 > pages {
 			return nil, false
 		}
@@ -196,13 +173,10 @@ func (s *stage) fewTouched(pages int) ([]sys.Span, bool) {
 func (s *stage) onlyTouched(spans []sys.Span) []sys.Span {
 	s.mu.Lock()
 	defer s.mu.Unlock()
-	if s.touched == nil {
-		return nil
-	}
 	var only []sys.Span
 	for _, span := range spans {
 		for page := span.Off / sys.PageSize; page < (span.Off+span.Len)/sys.PageSize; page++ {
-			if s.touched[page/64]&(1<<(page%64)) != 0 {
+			if s.touched.has(page, page) {
 				only = joinSpan(only, sys.Span{Off: page * sys.PageSize, Len: sys.PageSize})
 			}
 		}
@@ -217,11 +191,7 @@ func (s *stage) forget(spans []sys.Span) {
 	defer s.mu.Unlock()
 	for _, span := range spans {
 		first, last := span.Off/sys.PageSize, (span.Off+span.Len)/sys.PageSize-1
-		for at := first; at <= last && s.touched != nil; at = (at/64 + 1) * 64 {
-			mask := wordMask(at, last)
-			s.count -= int64(bits.OnesCount64(mask & s.touched[at/64]))
-			s.touched[at/64] &^= mask
-		}
+		s.count -= s.touched.remove(first, last)
 	}
 	if s.count == 0 && !s.bare.Load() {
 		s.canary.dismiss()
