@@ -42,11 +42,11 @@ and looked at: a run that found it in memory does not count.
 
 Exit status: 0 when the comparison was made, 1 when it could not be or a result
 was wrong, 2 when the command line makes no sense.`,
-		Example: `  filemap compare                                  the article's comparison
-  filemap compare --sweep                          from which size on does mapping win?
-  filemap compare --pattern random-read points.f32 random 8-byte reads of your file
-  filemap compare --cold --size 64MB --html a.html from the device, as a page with plots
-  filemap compare --benchfmt | tee new.txt         for benchstat old.txt new.txt`,
+		Example: `  filemap compare                                   the article's comparison
+  filemap compare --sweep                           from which size on does mapping win?
+  filemap compare --pattern random-read points.f32  random 8-byte reads of your file
+  filemap compare --cold --size 64MB --html a.html  from the device, as a page with plots
+  filemap compare --benchfmt | tee new.txt          for benchstat old.txt new.txt`,
 		Args: cobra.MaximumNArgs(1),
 		RunE: verb(func(c *cobra.Command, args []string) error {
 			if len(args) == 1 {

@@ -11,6 +11,7 @@ import (
 
 	"github.com/filemap-go/filemap/compare"
 	"github.com/filemap-go/filemap/doctor"
+	"github.com/filemap-go/filemap/internal/terminal"
 )
 
 func newDoctor() *cobra.Command {
@@ -97,8 +98,7 @@ func printDoctor(w io.Writer, r *doctor.Report, all bool) error {
 	if len(r.Findings) == 0 {
 		s.line("nothing to change")
 	}
-	_, err := io.WriteString(w, s.out.String())
-	return err
+	return s.flush(w)
 }
 
 func (s *sheet) doctorFiles(r *doctor.Report) {
@@ -141,16 +141,7 @@ func (s *sheet) doctorSettings(r *doctor.Report) {
 
 // wrapped breaks text at spaces.
 func (s *sheet) wrapped(text, indent string) {
-	line := indent
-	for _, word := range strings.Fields(text) {
-		if len(line)+1+len(word) > min(s.columns, 100) && line != indent {
-			s.line("%s", line)
-			line = indent + "  "
-		}
-		if line != indent && !strings.HasSuffix(line, "  ") {
-			line += " "
-		}
-		line += word
+	for _, line := range terminal.Hang(indent, "  ", text, min(s.columns, 100)) {
+		s.line("%s", line)
 	}
-	s.line("%s", line)
 }

@@ -38,7 +38,7 @@ func run(args []string, stdout, stderr io.Writer) (status int, ended os.Signal) 
 	ctx, stop := interrupt.Context(context.Background())
 	defer stop()
 	for _, left := range undo.CleanUp().Stays {
-		fmt.Fprintln(stderr, "filemap: a run that was killed has left something:", left)
+		complain(stderr, fmt.Errorf("a run that was killed has left something: %v", left), false)
 	}
 	root := newRoot()
 	root.SetArgs(args)
@@ -60,12 +60,12 @@ func run(args []string, stdout, stderr io.Writer) (status int, ended os.Signal) 
 		}
 		return sys.SignalStatus(ended), ended
 	}
-	fmt.Fprintln(stderr, "filemap:", err)
-	switch {
-	case theirs.err != nil:
+	if theirs.err != nil {
+		complain(stderr, err, false)
 		return theirs.status, nil
-	case isUsage(err):
-		fmt.Fprintln(stderr, "Try 'filemap help'.")
+	}
+	complain(stderr, err, isUsage(err))
+	if isUsage(err) {
 		return exitUsage, nil
 	}
 	return exitFailure, nil
@@ -115,7 +115,7 @@ func verb(work func(*cobra.Command, []string) error) func(*cobra.Command, []stri
 
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
-		Use:   "filemap",
+		Use:   "filemap VERB",
 		Short: "Files as memory: compare mapping with read/write, and see why",
 		Long: `filemap shows what mapping a file into memory costs and saves.
 
@@ -127,9 +127,19 @@ memory, and "filemap doctor" what this machine lets you do.`,
 		SilenceErrors: true,
 		SilenceUsage:  true,
 		// A verb must be named: without one the help is what is wanted.
-		RunE: func(c *cobra.Command, args []string) error { return c.Help() },
-		Args: cobra.NoArgs,
+		RunE:    func(c *cobra.Command, args []string) error { return c.Help() },
+		Args:    unknownVerb,
+		Version: thisVersion().String(),
 	}
+	root.SetVersionTemplate("{{.Version}}\n")
+	root.SetHelpFunc(showHelp)
+	root.SetHelpCommand(newHelp())
 	root.AddCommand(newCompare(), newPages(), newWarm(), newEvict(), newLock(), newSave(), newRestore(), newDoctor(), newTrace(), newSimulate(), newVersion(), newMan())
+	root.InitDefaultHelpCmd()
+	root.InitDefaultCompletionCmd()
+	if completion, _, err := root.Find([]string{"completion"}); err == nil && completion != root {
+		shells(completion)
+	}
+	plainSpoken(root)
 	return root
 }

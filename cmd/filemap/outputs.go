@@ -1,15 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
-	"os"
-
-	"golang.org/x/term"
 
 	"github.com/filemap-go/filemap/compare"
 	"github.com/filemap-go/filemap/compare/export"
+	"github.com/filemap-go/filemap/internal/terminal"
 )
 
 // outputs are where the report goes: standard output in one of its forms, and
@@ -77,19 +76,20 @@ func (o *outputs) print(stdout io.Writer, r *compare.Report) error {
 		_, err := fmt.Fprintln(stdout, r.Verdict.Sentence)
 		return err
 	}
-	return export.Text(stdout, r, textOptions(stdout))
+	return printText(stdout, func(w io.Writer) error { return export.Text(w, r, textOptions(stdout)) })
 }
 
-// textOptions: colours and the width are a terminal's; NO_COLOR with any value
-// but "" turns the colours off (no-color.org).
-func textOptions(stdout io.Writer) export.TextOptions {
-	f, ok := stdout.(*os.File)
-	if !ok || !term.IsTerminal(int(f.Fd())) {
-		return export.TextOptions{}
+// textOptions tell what the place can show.
+func textOptions(w io.Writer) export.TextOptions {
+	look := terminal.Of(w)
+	return export.TextOptions{Color: look.Color, Width: look.Columns}
+}
+
+// printText writes what render makes, as w can show it.
+func printText(w io.Writer, render func(io.Writer) error) error {
+	var b bytes.Buffer
+	if err := render(&b); err != nil {
+		return err
 	}
-	options := export.TextOptions{Color: os.Getenv("NO_COLOR") == "" && os.Getenv("TERM") != "dumb"}
-	if width, _, err := term.GetSize(int(f.Fd())); err == nil {
-		options.Width = width
-	}
-	return options
+	return terminal.Of(w).Write(w, b.String())
 }

@@ -9,9 +9,8 @@ import (
 	"unicode"
 	"unicode/utf8"
 
-	"github.com/rivo/uniseg"
-
 	"github.com/filemap-go/filemap/compare/export"
+	"github.com/filemap-go/filemap/internal/terminal"
 	"github.com/filemap-go/filemap/pagecache"
 )
 
@@ -20,6 +19,7 @@ type sheet struct {
 	out     strings.Builder
 	color   bool
 	columns int
+	look    terminal.Look
 }
 
 func newSheet(o export.TextOptions) *sheet {
@@ -27,7 +27,16 @@ func newSheet(o export.TextOptions) *sheet {
 	if columns == 0 {
 		columns = 80
 	}
-	return &sheet{color: o.Color, columns: max(columns, 40)}
+	return &sheet{
+		color: o.Color, columns: max(columns, 40),
+		look: terminal.Look{Columns: o.Width, Color: o.Color, Dumb: o.Width == 0},
+	}
+}
+
+// flush writes what the sheet has, as the place that it was made for can show it.
+func (s *sheet) flush(w io.Writer) error {
+	defer s.out.Reset()
+	return s.look.Write(w, s.out.String())
 }
 
 // The colours are those of the user's terminal theme.
@@ -41,10 +50,7 @@ const (
 )
 
 func (s *sheet) paint(ink, text string) string {
-	if !s.color || ink == "" || text == "" {
-		return text
-	}
-	return "\x1b[" + ink + "m" + text + "\x1b[0m"
+	return terminal.Paint(s.color, ink, text)
 }
 
 func (s *sheet) line(format string, values ...any) {
@@ -126,10 +132,9 @@ func (r *pagesRun) printText(ctx context.Context, w io.Writer, o export.TextOpti
 				continue
 			}
 			s.file(f)
-			if _, err := io.WriteString(w, s.out.String()); err != nil {
+			if err := s.flush(w); err != nil {
 				return err
 			}
-			s.out.Reset()
 		}
 	default:
 		s.list(r.listed, r.total.Files)
@@ -141,8 +146,7 @@ func (r *pagesRun) printText(ctx context.Context, w io.Writer, o export.TextOpti
 	default:
 		s.links(r.total.Links)
 	}
-	_, err := io.WriteString(w, s.out.String())
-	return err
+	return s.flush(w)
 }
 
 // chartCells is how many cells fit: lines of them, or one for each page.
@@ -257,8 +261,12 @@ func (s *sheet) chart(f *pagecache.File) {
 	}
 	each := f.Cells[0].Pages
 	s.line("  %s", s.paint(inkFaint, fmt.Sprintf("each cell %s %s, %s", grouped(each), plural(each, "page"), bytesText(each*f.PageBytes))))
-	s.line("  %s cached: %s  %s dirty  %s writeback  %s evicted  %s none  %s unknown", s.paint(inkCached, "█"), s.paint(inkCached, "█ all ▓ most ▒ some ░ few"),
-		s.paint(inkDirty, "D"), s.paint(inkWrite, "W"), s.paint(inkGone, "e"), s.paint(inkFaint, "·"), s.paint(inkGone, "?"))
+	for _, line := range terminal.Join([]string{
+		s.paint(inkCached, "█") + " cached: " + s.paint(inkCached, "█ all ▓ most ▒ some ░ few"), s.paint(inkDirty, "D") + " dirty", s.paint(inkWrite, "W") + " writeback",
+		s.paint(inkGone, "e") + " evicted", s.paint(inkFaint, "·") + " none", s.paint(inkGone, "?") + " unknown",
+	}, "  ", s.columns-2) {
+		s.line("  %s", line)
+	}
 }
 
 func (s *sheet) cell(c pagecache.Cell) string {
@@ -378,23 +386,40 @@ func (s *sheet) who(f *pagecache.File) {
 	}
 }
 
+// listNarrow is the width below which the list leaves out how large files are and
+// how much of them is dirty, so that there is room for their names.
+const listNarrow = 70
+
 // list is a table of files, one a line.
 func (s *sheet) list(files []*pagecache.File, all int64) {
 	if len(files) == 0 {
 		return
 	}
-	s.line("%s", s.paint(inkFaint, fmt.Sprintf("%10s  %8s  %10s  %10s  %s", "size", "cached", "of it", "dirty", "file")))
+	narrow := s.columns < listNarrow
+	row := func(size, cached, of, dirty, name string) {
+		if narrow {
+			s.line("%s  %10s  %s", cached, of, name)
+			return
+		}
+		s.line("%10s  %s  %10s  %10s  %s", size, cached, of, dirty, name)
+	}
+	used := map[bool]int{false: 46, true: 22}[narrow]
+	s.line("%s", s.paint(inkFaint, listHeading(narrow)))
 	for _, f := range files {
-		if f.CachedPages == nil {
-			s.line("%10s  %s  %s", bytesText(f.SizeBytes), s.paint(inkGone, "unknown (needs owner or root)"), s.name(f.Path, 46))
+		size := bytesText(f.SizeBytes)
+		switch {
+		case f.CachedPages == nil && narrow:
+			s.line("%s  %s", s.paint(inkGone, fmt.Sprintf("%20s", "unknown")), s.name(f.Path, used))
+			continue
+		case f.CachedPages == nil:
+			s.line("%10s  %s  %s", size, s.paint(inkGone, "unknown (needs owner or root)"), s.name(f.Path, used))
 			continue
 		}
-		cached := fmt.Sprintf("%8s", share(*f.CachedPages, f.Pages))
 		dirty := "?"
 		if f.DirtyPages != nil {
 			dirty = bytesText(*f.DirtyPages * f.PageBytes)
 		}
-		s.line("%10s  %s  %10s  %10s  %s", bytesText(f.SizeBytes), s.paint(inkCached, cached), bytesText(*f.CachedPages*f.PageBytes), dirty, s.name(f.Path, 46))
+		row(size, s.paint(inkCached, fmt.Sprintf("%8s", share(*f.CachedPages, f.Pages))), bytesText(*f.CachedPages*f.PageBytes), dirty, s.name(f.Path, used))
 	}
 	if more := all - int64(len(files)); more > 0 {
 		s.line("%s", s.paint(inkFaint, fmt.Sprintf("and %s %s more (--top 0 lists all)", grouped(more), plural(more, "file"))))
@@ -402,15 +427,22 @@ func (s *sheet) list(files []*pagecache.File, all int64) {
 	s.line("")
 }
 
+func listHeading(narrow bool) string {
+	if narrow {
+		return fmt.Sprintf("%8s  %10s  %s", "cached", "of it", "file")
+	}
+	return fmt.Sprintf("%10s  %8s  %10s  %10s  %s", "size", "cached", "of it", "dirty", "file")
+}
+
 // name shortens a path from the left to what is left of the line.
 func (s *sheet) name(path string, used int) string {
 	path = visible(path)
-	room := max(s.columns-used, 24)
-	if uniseg.StringWidth(path) <= room {
+	room := max(s.columns-used, 16)
+	if terminal.Width(path) <= room {
 		return path
 	}
 	runes := []rune(path)
-	for len(runes) > 1 && uniseg.StringWidth(string(runes)) > room-1 {
+	for len(runes) > 1 && terminal.Width(string(runes)) > room-1 {
 		runes = runes[1:]
 	}
 	return "…" + string(runes)

@@ -9,10 +9,10 @@ import (
 	"strings"
 	"time"
 
-	"github.com/rivo/uniseg"
 	"github.com/spf13/cobra"
 	"golang.org/x/term"
 
+	"github.com/filemap-go/filemap/internal/terminal"
 	"github.com/filemap-go/filemap/pagecache"
 )
 
@@ -60,10 +60,9 @@ func (f *pagesFlags) show(ctx context.Context, w io.Writer, r *pagesRun, screen 
 		return err
 	}
 	if screen == nil {
-		line := &sheet{columns: 80}
+		line := newSheet(textOptions(w))
 		line.watched(&r.total, r.fails)
-		_, err := io.WriteString(w, line.out.String())
-		return err
+		return line.flush(w)
 	}
 	var picture strings.Builder
 	options := textOptions(w)
@@ -191,24 +190,6 @@ func (s *screen) size() (columns, rows int) {
 	return columns, rows
 }
 
-// cut keeps a line from going on in the next one. Escape sequences take no room.
-func cut(line string, columns int) string {
-	var b strings.Builder
-	for line != "" {
-		if end := strings.IndexByte(line, 'm'); line[0] == '\x1b' && end > 0 {
-			b.WriteString(line[:end+1])
-			line = line[end+1:]
-			continue
-		}
-		cluster, rest, width, _ := uniseg.FirstGraphemeClusterInString(line, -1)
-		if columns -= width; columns >= 0 {
-			b.WriteString(cluster)
-		}
-		line = rest
-	}
-	return b.String()
-}
-
 // draw puts a picture on the screen in one write, so that it does not flicker.
 // What has no room is cut off at the bottom, but for the last line.
 func (s *screen) draw(picture, last string) error {
@@ -218,9 +199,9 @@ func (s *screen) draw(picture, last string) error {
 	var b strings.Builder
 	b.WriteString("\x1b[H")
 	for _, l := range lines {
-		b.WriteString(cut(l, columns) + "\x1b[K\r\n")
+		b.WriteString(terminal.Cut(l, columns) + "\x1b[K\r\n")
 	}
-	b.WriteString(cut(last, columns) + "\x1b[K\x1b[J")
+	b.WriteString(terminal.Cut(last, columns) + "\x1b[K\x1b[J")
 	_, err := io.WriteString(s.out, b.String())
 	return err
 }

@@ -16,14 +16,14 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// terminal is a pseudo-terminal and what was written to it.
-type terminal struct {
+// tty is a pseudo-terminal and what was written to it.
+type tty struct {
 	control, user *os.File
 	mu            sync.Mutex
 	text          strings.Builder
 }
 
-func newTerminal(t *testing.T) *terminal {
+func newTerminal(t *testing.T) *tty {
 	t.Helper()
 	control, err := os.OpenFile("/dev/ptmx", os.O_RDWR|unix.O_NOCTTY, 0)
 	if err != nil {
@@ -40,7 +40,7 @@ func newTerminal(t *testing.T) *terminal {
 	if err != nil {
 		t.Fatal(err)
 	}
-	term := &terminal{control: control, user: user}
+	term := &tty{control: control, user: user}
 	done := make(chan struct{})
 	go func() {
 		defer close(done)
@@ -63,21 +63,21 @@ func newTerminal(t *testing.T) *terminal {
 	return term
 }
 
-func (term *terminal) size(t *testing.T, columns, rows uint16) {
+func (term *tty) size(t *testing.T, columns, rows uint16) {
 	t.Helper()
 	if err := unix.IoctlSetWinsize(int(term.user.Fd()), unix.TIOCSWINSZ, &unix.Winsize{Row: rows, Col: columns}); err != nil {
 		t.Fatal(err)
 	}
 }
 
-func (term *terminal) written() string {
+func (term *tty) written() string {
 	term.mu.Lock()
 	defer term.mu.Unlock()
 	return term.text.String()
 }
 
 // await waits until what was written after the first from bytes holds want.
-func (term *terminal) await(t *testing.T, from int, want string) {
+func (term *tty) await(t *testing.T, from int, want string) {
 	t.Helper()
 	for range 6000 {
 		if strings.Contains(term.written()[from:], want) {
@@ -123,10 +123,10 @@ func TestWatchOnATerminal(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	for name, end := range map[string]func(*terminal, *exec.Cmd) error{
-		"q":      func(term *terminal, _ *exec.Cmd) error { _, err := term.control.WriteString("q"); return err },
-		"Ctrl-C": func(term *terminal, _ *exec.Cmd) error { _, err := term.control.WriteString("\x03"); return err },
-		"signal": func(_ *terminal, c *exec.Cmd) error { return c.Process.Signal(syscall.SIGTERM) },
+	for name, end := range map[string]func(*tty, *exec.Cmd) error{
+		"q":      func(term *tty, _ *exec.Cmd) error { _, err := term.control.WriteString("q"); return err },
+		"Ctrl-C": func(term *tty, _ *exec.Cmd) error { _, err := term.control.WriteString("\x03"); return err },
+		"signal": func(_ *tty, c *exec.Cmd) error { return c.Process.Signal(syscall.SIGTERM) },
 	} {
 		t.Run(name, func(t *testing.T) {
 			term := newTerminal(t)

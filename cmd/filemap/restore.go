@@ -102,11 +102,11 @@ func (s *steering) reportRestored(d *documentWriter, out io.Writer, r pagecache.
 	if err := s.report(d, out, r.Result); err != nil || s.quiet {
 		return err
 	}
-	var err error
+	sheet := newSheet(textOptions(out))
 	if r.LostPages > 0 {
-		_, err = fmt.Fprintf(out, "  %s of the %s pages saved are beyond its end now\n", grouped(r.LostPages), grouped(r.SavedPages))
+		sheet.line("  %s of the %s pages saved are beyond its end now", grouped(r.LostPages), grouped(r.SavedPages))
 	} else if r.Changed {
-		_, err = fmt.Fprintln(out, "  it was changed since it was saved")
+		sheet.line("  it was changed since it was saved")
 	}
-	return err
+	return sheet.flush(out)
 }

@@ -74,7 +74,9 @@ func runSave(c *cobra.Command, s *steering, to string, partial bool) error {
 	case s.json && to != "-":
 		err = writeJSON(told, d)
 	case !s.quiet || to != "-":
-		_, err = fmt.Fprintf(told, "%s %s, %s pages in memory, recorded in %s\n", grouped(d.Total.Files), plural(d.Total.Files, "file"), grouped(d.Total.Pages), visible(to))
+		sheet := newSheet(textOptions(told))
+		sheet.line("%s %s, %s pages in memory, recorded in %s", grouped(d.Total.Files), plural(d.Total.Files, "file"), grouped(d.Total.Pages), visible(to))
+		err = sheet.flush(told)
 	}
 	return errors.Join(err, failedFiles(d.Failed, fails))
 }

@@ -127,7 +127,7 @@ func awaitCommand(ts *testscript.TestScript, neg bool, args []string) {
 }
 
 // verbs are those that a line for "status" may begin with.
-var verbs = []string{"version", "simulate", "trace", "pages", "warm", "evict", "lock", "save", "restore", "doctor"}
+var verbs = []string{"help", "version", "simulate", "trace", "pages", "warm", "evict", "lock", "save", "restore", "doctor"}
 
 // awaitFileCommand waits until there is a file that matches a pattern.
 func awaitFileCommand(ts *testscript.TestScript, neg bool, args []string) {

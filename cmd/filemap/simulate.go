@@ -58,7 +58,7 @@ counts to 3, and remembers the names of 90 %; 2q has an A1in of 25 % and an A1ou
 
 Exit status: 0 when it was done, 1 when not, 2 when the command line makes no
 sense.`,
-		Example: `  filemap simulate                              zipf: 1 000 000 accesses to 100 000 pages
+		Example: `  filemap simulate                               zipf: 1000000 accesses to 100000 pages
   filemap simulate --generate mixed --svg a.svg  with a picture of the curves
   filemap simulate --budgets 1000,10% a.trace    your trace, at two budgets
   filemap simulate --policies clock,sieve --json a.trace
@@ -250,7 +250,7 @@ func (f *simulateFlags) print(w io.Writer, r *simulate.Report) error {
 		_, err := fmt.Fprintln(w, r.Sentence())
 		return err
 	}
-	return simulate.WriteText(w, r)
+	return printText(w, func(w io.Writer) error { return simulate.WriteText(w, r) })
 }
 
 // writeFile writes a whole file or none, and never TRACE itself.

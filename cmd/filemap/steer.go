@@ -169,8 +169,7 @@ func (s *steering) report(d *documentWriter, out io.Writer, r *pagecache.Result)
 	}
 	sheet := newSheet(textOptions(out))
 	sheet.result(r)
-	_, err := io.WriteString(out, sheet.out.String())
-	return err
+	return sheet.flush(out)
 }
 
 func (s *steering) finish(d *documentWriter, out io.Writer, t *steered, failed []pagesFailure, fails int64) error {
@@ -185,8 +184,7 @@ func (s *steering) finish(d *documentWriter, out io.Writer, t *steered, failed [
 	default:
 		sheet.steered(t, fails)
 	}
-	_, err := io.WriteString(out, sheet.out.String())
-	return err
+	return sheet.flush(out)
 }
 
 // result is one file: what was asked for, and what there is now.

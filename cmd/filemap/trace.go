@@ -245,7 +245,9 @@ func printTrace(w io.Writer, doc *observe.Document, f *traceFlags, page *wholeFi
 		err = export.JSON(w, doc)
 	} else {
 		o := textOptions(w)
-		err = export.Text(w, doc, export.TextOptions{Color: o.Color, Width: o.Width, All: f.all})
+		err = printText(w, func(w io.Writer) error {
+			return export.Text(w, doc, export.TextOptions{Color: o.Color, Width: o.Width, All: f.all})
+		})
 	}
 	if err != nil { // the terminal may be gone; the page is written all the same
 		err = fmt.Errorf("the trace cannot be printed: %w", err)

@@ -3,7 +3,7 @@ package export
 import (
 	"strings"
 
-	"github.com/rivo/uniseg"
+	"github.com/filemap-go/filemap/internal/terminal"
 )
 
 // style is how a piece of text looks. The colours are those of the user's own
@@ -28,19 +28,13 @@ var sgr = map[style]string{
 	alarm:     "31",
 }
 
-const (
-	escape = "\x1b["
-	reset  = escape + "0m"
-)
+const escape = "\x1b["
 
 // painter colours text, or leaves it as it is.
 type painter bool
 
 func (p painter) paint(s style, text string) string {
-	if !p || s == normal || text == "" {
-		return text
-	}
-	return escape + sgr[s] + "m" + text + reset
+	return terminal.Paint(bool(p), sgr[s], text)
 }
 
 // span is a piece of one line in one style.
@@ -77,54 +71,10 @@ func styleOf(parameter string) style {
 }
 
 // width is the number of terminal columns that text takes.
-func width(text string) int { return uniseg.StringWidth(text) }
+func width(text string) int { return terminal.Width(text) }
 
-// shortened cuts text to a number of columns, between characters as people see
-// them, and marks the cut.
-func shortened(text string, columns int) string {
-	if width(text) <= columns {
-		return text
-	}
-	if columns < 1 {
-		return ""
-	}
-	var b strings.Builder
-	used := 0
-	for graphemes := uniseg.NewGraphemes(text); graphemes.Next(); {
-		if used+graphemes.Width() > columns-1 {
-			break
-		}
-		used += graphemes.Width()
-		b.WriteString(graphemes.Str())
-	}
-	return b.String() + "…"
-}
-
-// wrapped breaks text at spaces into lines of at most the given columns.
-func wrapped(text string, columns int) []string {
-	return joined(strings.Fields(text), " ", columns)
-}
-
-// joined puts as many parts on a line as its columns allow.
-func joined(parts []string, separator string, columns int) []string {
-	var lines []string
-	line := ""
-	for _, part := range parts {
-		switch {
-		case line == "":
-			line = part
-		case width(line)+width(separator)+width(part) <= columns:
-			line += separator + part
-		default:
-			lines = append(lines, line)
-			line = part
-		}
-	}
-	if line != "" {
-		lines = append(lines, line)
-	}
-	return lines
-}
+// shortened cuts text to a number of columns, and marks the cut.
+func shortened(text string, columns int) string { return terminal.Cut(text, columns) }
 
 // bar is a horizontal bar of a part of the given columns, in eighths of a
 // column. What is more than nothing shows as something.

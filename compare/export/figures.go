@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"github.com/filemap-go/filemap/internal/terminal"
 )
 
 // unknown stands for a value that the system would not tell.
@@ -93,21 +95,8 @@ func count(n float64) string {
 	return grouped(int64(n))
 }
 
-// grouped separates thousands from 10 000 on, as the article writes them.
-func grouped(n int64) string {
-	text := strconv.FormatInt(n, 10)
-	if len(text) <= 4 {
-		return text
-	}
-	var b strings.Builder
-	for i, digit := range text {
-		if i > 0 && (len(text)-i)%3 == 0 {
-			b.WriteByte(' ')
-		}
-		b.WriteRune(digit)
-	}
-	return b.String()
-}
+// grouped separates thousands, as the article writes them.
+func grouped(n int64) string { return terminal.Group(n) }
 
 // times writes a ratio; a small one keeps a third decimal.
 func times(ratio float64) string {

@@ -25,9 +25,9 @@ func TestFigures(t *testing.T) {
 		{exactSize(8), "8 B"},
 		{count(10), "10"},
 		{count(10.5), "10.5"},
-		{count(65536), "65 536"},
+		{count(65536), "65\u202f536"},
 		{count(1234567), "1.23 M"},
-		{grouped(-1234567), "-1 234 567"},
+		{grouped(-1234567), "-1\u202f234\u202f567"},
 		{times(3.292), "3.29×"},
 		{times(0.05), "0.050×"},
 		{times(0), "?"},
@@ -58,7 +58,7 @@ func TestWidth(t *testing.T) {
 // TestTextFits no line is wider than the terminal, whatever the names.
 func TestTextFits(t *testing.T) {
 	for name, report := range reports {
-		for _, columns := range []int{80, 100, 120, 200} {
+		for _, columns := range []int{24, 40, 60, 80, 100, 120, 200} {
 			r := report()
 			r.Results[0].Contender = strings.Repeat("长", 40)
 			var b strings.Builder

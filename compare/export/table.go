@@ -1,6 +1,10 @@
 package export
 
-import "strings"
+import (
+	"strings"
+
+	"github.com/filemap-go/filemap/internal/terminal"
+)
 
 // gap separates two columns of a table, and gapTight those of a table that would
 // be too wide.
@@ -101,12 +105,25 @@ func (t *table) total(widths []int) int {
 // natural is the width of the table as it stands.
 func (t *table) natural() int { return t.total(t.widths()) }
 
-// render writes the table, shortening the first column where it is too wide.
+// firstLeast is what shortening leaves of the first column: enough to tell the
+// contenders apart.
+const firstLeast = 14
+
+// render writes the table, shortening the first column where it is too wide, and
+// cutting what is too wide then.
 func (t *table) render(p painter, columns int) string {
+	var b strings.Builder
+	for line := range strings.Lines(t.whole(p, columns)) {
+		b.WriteString(terminal.Cut(strings.TrimSuffix(line, "\n"), columns) + "\n")
+	}
+	return b.String()
+}
+
+func (t *table) whole(p painter, columns int) string {
 	t.tight = t.natural() > columns
 	widths := t.widths()
 	if over := t.total(widths) - columns; over > 0 {
-		widths[0] = max(widths[0]-over, 8)
+		widths[0] = max(widths[0]-over, min(widths[0], firstLeast))
 	}
 	var b strings.Builder
 	t.renderGroups(&b, p, widths)

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"github.com/filemap-go/filemap/compare"
+	"github.com/filemap-go/filemap/internal/terminal"
 )
 
 // TextOptions say what the terminal can show.
@@ -17,7 +18,7 @@ type TextOptions struct {
 
 const (
 	widthDefault = 80
-	widthLeast   = 80 // below this, lines are left to the terminal to break
+	widthLeast   = 24
 	widthProse   = 100
 	barLeast     = 6
 	barMost      = 32
@@ -45,7 +46,7 @@ func Text(w io.Writer, r *compare.Report, o TextOptions) error {
 	t.verdict()
 	t.article()
 	t.warnings()
-	_, err := io.WriteString(w, t.out.String())
+	_, err := io.WriteString(w, terminal.Fit(t.out.String(), t.columns))
 	return err
 }
 
@@ -63,11 +64,11 @@ func (t *text) blank() { t.out.WriteByte('\n') }
 
 // header tells what was run on what, and where.
 func (t *text) header() {
-	for _, l := range joined(headline(t.report), " · ", t.columns) {
+	for _, l := range terminal.Join(headline(t.report), " · ", t.columns) {
 		t.print(strong, l)
 	}
 	details := append([]string{provenance(t.report.File), samplesText(t.report)}, machineTexts(t.report.Machine)...)
-	for _, l := range joined(append(details, fileSystemText(t.report.Machine)), " · ", t.columns) {
+	for _, l := range terminal.Join(append(details, fileSystemText(t.report.Machine)), " · ", t.columns) {
 		t.print(faint, l)
 	}
 	t.blank()

@@ -5,22 +5,24 @@ import (
 	"strings"
 
 	"github.com/filemap-go/filemap/compare"
+	"github.com/filemap-go/filemap/internal/terminal"
 )
 
 // legend explains the marks. In a sweep every row has both families.
 func (t *text) legend() {
-	marks := t.paint(mapping, "●") + t.paint(faint, " mapping  ") + t.paint(readWrite, "○") + t.paint(faint, " read/write")
+	parts := []string{t.mark(mapping, "●", "mapping"), t.mark(readWrite, "○", "read/write")}
 	if isSweep(t.report) {
-		marks = t.paint(mapping, "●") + t.paint(faint, " kept  ") + t.paint(mapping, "◇") + t.paint(faint, " each time  ") + t.paint(readWrite, "○") + t.paint(faint, " best read/write")
+		parts = []string{t.mark(mapping, "●", "kept"), t.mark(mapping, "◇", "each time"), t.mark(readWrite, "○", "best read/write")}
+	} else if slices.ContainsFunc(t.report.Results, isPager) {
+		parts = append(parts, t.mark(normal, "◇", "pager: mapped in user space"))
 	}
-	separator := t.paint(faint, " · ")
-	if isSweep(t.report) {
-		separator = "\n"
+	for _, l := range terminal.Join(append(parts, t.paint(faint, "speed: times as fast as read/write"), t.paint(faint, "~ may be chance")), "  ", t.columns) {
+		t.out.WriteString(l + "\n")
 	}
-	t.out.WriteString(marks + separator + t.paint(faint, "speed: times as fast as read/write · ~ may be chance") + "\n")
-	if !isSweep(t.report) && slices.ContainsFunc(t.report.Results, isPager) {
-		t.out.WriteString("◇" + t.paint(faint, " pager: mapped in user space") + "\n")
-	}
+}
+
+func (t *text) mark(s style, shape, meaning string) string {
+	return t.paint(s, shape) + t.paint(faint, " "+meaning)
 }
 
 // footnotes explain each "?".
@@ -38,7 +40,7 @@ func (t *text) footnotes() {
 func (t *text) hanging(label cell, body string, s style) {
 	indent := width(label.text) + 1
 	prefix := t.paint(label.style, label.text) + " "
-	for _, l := range wrapped(body, min(t.columns, widthProse)-indent) {
+	for _, l := range terminal.Wrap(body, min(t.columns, widthProse)-indent) {
 		t.out.WriteString(prefix + t.paint(s, l) + "\n")
 		prefix = strings.Repeat(" ", indent)
 	}

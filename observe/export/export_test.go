@@ -135,7 +135,7 @@ func TestFormat(t *testing.T) {
 	for got, want := range map[string]string{
 		duration(0): "0 ns", duration(999): "999 ns", duration(1500): "1.50 µs", duration(999_600): "1.00 ms", duration(12_345_678): "12.3 ms", duration(3_000_000_000): "3.00 s",
 		size(0): "0 B", size(1023): "1023 B", size(4096): "4 KiB", size(1 << 20): "1 MiB", size(3 << 29): "1.5 GiB",
-		grouped(1): "1", grouped(1234): "1 234", grouped(1234567): "1 234 567", grouped(-1234): "-1 234",
+		grouped(1): "1", grouped(1234): "1234", grouped(1234567): "1\u202f234\u202f567", grouped(-1234): "-1234",
 		plural(1, "page"): "1 page", plural(2, "page"): "2 pages",
 	} {
 		if got != want {

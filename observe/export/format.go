@@ -5,6 +5,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode"
+
+	"github.com/filemap-go/filemap/internal/terminal"
 )
 
 // duration writes nanoseconds with three digits and the unit that suits them.
@@ -65,10 +67,4 @@ func plural(n int64, one string) string {
 }
 
 // grouped writes 12345 as "12 345".
-func grouped(n int64) string {
-	s := strconv.FormatInt(n, 10)
-	for i := len(s) - 3; i > 0 && s[i-1] != '-'; i -= 3 {
-		s = s[:i] + " " + s[i:]
-	}
-	return s
-}
+func grouped(n int64) string { return terminal.Group(n) }
