@@ -175,8 +175,10 @@ func TestAbilitiesAreAsUsed(t *testing.T) {
 					}
 				}
 			}
-			if name != "root" && u.ability("tracefs").Available != (name == "root but SYS_NICE" || strings.Contains(name, "PTRACE")) {
-				t.Errorf("%+v", u.ability("tracefs"))
+			// Where it is mounted already, its files are root's.
+			a := u.ability("tracefs")
+			if strings.Contains(a.Reason, "not mounted") && name != "root" && a.Available != (name == "root but SYS_NICE" || strings.Contains(name, "PTRACE")) {
+				t.Errorf("%+v", a)
 			}
 		})
 	}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 	"time"
 
 	"github.com/spf13/cobra"
@@ -21,7 +22,8 @@ func newLock() *cobra.Command {
 		Long: `lock loads each file, locks it in memory, tells what is there, and waits. Nothing
 evicts a locked page, and it counts as memory in use. The files are let go when lock
 ends: by Ctrl-C, by systemd, or after --for. It ends with an error, holding nothing,
-when one of the files cannot be held.
+when one of the files cannot be held. The limits are asked before: ulimit -l, the
+memory limit of the control group, the memory that is available.
 
 The size is that of the start: what a file grows by later is not held.
 
@@ -57,6 +59,29 @@ not be held, 2 when the command line makes no sense.`,
 	return c
 }
 
+// mayLock asks for the room that all files take together, before one is locked. What
+// cannot be looked at is found out when its turn comes.
+func mayLock(ctx context.Context, s *steering, extent pagecache.Extent) error {
+	bytes, files := int64(0), int64(0)
+	err := pagecache.Walk(ctx, s.paths, func(path string, err error) error {
+		st, statErr := os.Stat(path)
+		if err != nil || statErr != nil || !st.Mode().IsRegular() {
+			return nil
+		}
+		if n, err := extent.PageRange(st.Size()); err == nil && n > 0 {
+			bytes, files = bytes+n, files+1
+		}
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	if err := pagecache.MayLock(bytes, files); err != nil {
+		return fmt.Errorf("lock: %w", err)
+	}
+	return nil
+}
+
 // runLock holds all files, or none.
 func runLock(c *cobra.Command, s *steering, hold time.Duration) (err error) {
 	var holds []*pagecache.Hold
@@ -69,6 +94,10 @@ func runLock(c *cobra.Command, s *steering, hold time.Duration) (err error) {
 	if len(s.extents) == 1 {
 		extent = s.extents[0]
 	}
+	if err := mayLock(c.Context(), s, extent); err != nil {
+		return err
+	}
+	s.allOrNone = true
 	s.work = func(ctx context.Context, path string, progress func(int64, int64)) (*pagecache.Result, error) {
 		h, err := pagecache.Lock(ctx, path, extent, progress)
 		if err != nil {
@@ -82,10 +111,10 @@ func runLock(c *cobra.Command, s *steering, hold time.Duration) (err error) {
 	}
 	total := int64(0)
 	for _, h := range holds {
-		total += h.Bytes()
+		total += h.MemoryBytes()
 	}
 	if !s.quiet {
-		fmt.Fprintf(c.ErrOrStderr(), "filemap: holding %s until it is interrupted\n", bytesText(total))
+		fmt.Fprintf(c.ErrOrStderr(), "filemap: holding %s of memory, %s %s, until it is interrupted\n", bytesText(total), grouped(int64(len(holds))), plural(int64(len(holds)), "file"))
 	}
 	var after <-chan time.Time
 	if hold > 0 {

@@ -26,6 +26,7 @@ type steering struct {
 	paths       []string
 	extents     []pagecache.Extent
 	rateBytes   int64
+	allOrNone   bool // the first file that fails ends it
 	work        func(ctx context.Context, path string, progress func(done, total int64)) (*pagecache.Result, error)
 }
 
@@ -145,6 +146,9 @@ func (s *steering) run(c *cobra.Command) error {
 			if fails++; len(failed) < failuresKept {
 				failed = append(failed, pagesFailure{path, err.Error()})
 			}
+			if s.allOrNone {
+				return errEnough
+			}
 			return nil
 		}
 		total.add(r)
@@ -152,12 +156,18 @@ func (s *steering) run(c *cobra.Command) error {
 		return s.report(d, out, r)
 	})
 	total.DurationNs = int64(time.Since(began))
+	if errors.Is(err, errEnough) {
+		err = nil
+	}
 	if err == nil {
 		counter.end()
 		err = s.finish(d, out, &total, failed, fails)
 	}
 	return errors.Join(err, failedFiles(failed, fails))
 }
+
+// errEnough ends a walk, and is no error.
+var errEnough = errors.New("enough")
 
 // report tells about one file.
 func (s *steering) report(d *documentWriter, out io.Writer, r *pagecache.Result) error {

@@ -1,0 +1,60 @@
+//go:build !386 && !arm
+
+package pagecache
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"syscall"
+	"testing"
+
+	fusefs "github.com/hanwen/go-fuse/v2/fs"
+	"github.com/hanwen/go-fuse/v2/fuse"
+)
+
+// plainNode makes nodes whose files are read by the process that serves them.
+func plainNode(root *fusefs.LoopbackRoot, _ *fusefs.Inode, _ string, _ *syscall.Stat_t) fusefs.InodeEmbedder {
+	return &plain{fusefs.LoopbackNode{RootData: root}}
+}
+
+type plain struct{ fusefs.LoopbackNode }
+
+func (n *plain) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
+	file, _, errno := n.LoopbackNode.Open(ctx, flags)
+	if errno != 0 {
+		return nil, 0, errno
+	}
+	// Without PassthroughFd. Else each open would drop the pages.
+	return struct {
+		fusefs.FileReader
+		fusefs.FileReleaser
+		fusefs.FileFsyncer
+	}{file.(fusefs.FileReader), file.(fusefs.FileReleaser), file.(fusefs.FileFsyncer)}, fuse.FOPEN_KEEP_CACHE, 0
+}
+
+// onFUSE serves what lies below; with passthrough the kernel goes there itself.
+func onFUSE(t *testing.T, dir, content string, passthrough bool) string {
+	if _, err := os.Stat("/dev/fuse"); err != nil {
+		t.Skipf("needs FUSE: %v", err)
+	}
+	below := t.TempDir()
+	runTool(t, "cp", "-p", content, filepath.Join(below, "file"))
+	loopback := &fusefs.LoopbackRoot{Path: below}
+	var root fusefs.InodeEmbedder = &fusefs.LoopbackNode{RootData: loopback}
+	if !passthrough {
+		loopback.NewNode = plainNode
+		root = plainNode(loopback, nil, "", nil)
+	}
+	server, err := fusefs.Mount(dir, root, &fusefs.Options{MountOptions: fuse.MountOptions{AllowOther: true, DirectMountStrict: true}})
+	if err != nil {
+		t.Skipf("needs FUSE: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := server.Unmount(); err != nil {
+			t.Error(err)
+		}
+		server.Wait()
+	})
+	return filepath.Join(dir, "file")
+}
