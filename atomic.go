@@ -8,6 +8,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 
 	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
@@ -30,18 +31,28 @@ const JournalSuffix = ".journal"
 
 // What can be wrong with a journal.
 var (
-	// ErrLocked: another Atomic Map has the file, in this process or another.
+	// ErrLocked: another Atomic Map has the file, in this process or another, by this
+	// name or by another one.
 	ErrLocked = journal.ErrLocked
 
 	// ErrPending: the commit is durable in the journal, but could not be written to
 	// the file, whose disk is full, say. It will be there: Commit again, which first
-	// goes on with it, or open again. Until then others may read half of it, but
-	// for [ReadCommitted].
+	// goes on with it, or Close, or open again. Until then others may read half of
+	// it, but for [ReadCommitted].
 	ErrPending = journal.ErrPending
 
 	// ErrJournalGone: somebody has removed or renamed the journal of an open Map.
 	// Nothing was written, and the stores are still in memory.
 	ErrJournalGone = journal.ErrVanished
+
+	// ErrFileGone: the file of an open Map was removed, renamed, or replaced by
+	// another: after a crash nobody would find the journal of this one. Nothing was
+	// written, and the stores are still in memory.
+	ErrFileGone = journal.ErrTargetGone
+
+	// ErrHardLinks: the file has several names, and beside the one by which it was
+	// to be opened is no journal. There may be one beside another name.
+	ErrHardLinks = errors.New("the file has several names (hard links) and no journal beside this one (open it by the name that has the journal, or remove the others)")
 
 	// ErrNotJournal: a file is in the journal's place that is none. It is left alone.
 	ErrNotJournal = journal.ErrNotJournal
@@ -49,8 +60,13 @@ var (
 	// ErrJournalVersion: the journal is a newer version's.
 	ErrJournalVersion = journal.ErrVersion
 
-	// ErrForeignJournal: the journal holds a commit to another file, since this one
-	// has taken its name, or is a copy: see [AdoptJournal].
+	// ErrJournalDamaged: the journal has lost commits that it had once. To apply what
+	// is left would turn a part of the file back: neither is changed.
+	ErrJournalDamaged = journal.ErrDamaged
+
+	// ErrForeignJournal: the journal was in use with another file when its writer died
+	// or it was copied, and this one has taken that one's name, or is a copy: see
+	// [AdoptJournal].
 	ErrForeignJournal = journal.ErrForeign
 
 	// ErrBusy: [ReadCommitted] found no moment between two commits.
@@ -62,7 +78,8 @@ type RecoveryState uint8
 
 // The states.
 const (
-	// NotNeeded: nothing. The file was closed in order, or never opened Atomic.
+	// NotNeeded: nothing. The file was closed in order, or nothing was committed
+	// since, or it was never opened Atomic.
 	NotNeeded RecoveryState = RecoveryState(journal.Empty)
 	// Ignored: only a commit that was under way and had not been written whole. It
 	// did not happen, and no byte of it is in the file.
@@ -102,8 +119,20 @@ func (m *Map) Recovery() Recovery {
 	return m.stage.recovery
 }
 
-// openJournal takes the lock on f's journal and brings f to a whole state, or with
-// reset empties the journal.
+// committed is what an Atomic Map holds of its file besides its descriptor.
+type committed struct {
+	*journal.Journal
+	place journal.Place // the journal's, in the file's directory
+	lock  sys.Lock      // on the file itself, by whatever name it is opened
+}
+
+// Close closes the journal, and then ends the lock.
+func (c *committed) Close() error {
+	return errors.Join(c.Journal.Close(), c.lock.Release(), c.place.Close())
+}
+
+// openJournal takes the lock on f, and on its journal, and brings f to a whole
+// state, or with reset empties the journal.
 func (c *config) openJournal(f sys.File, path string, reset bool) error {
 	if !c.has(Atomic) || c.journal != nil {
 		return nil
@@ -115,21 +144,55 @@ func (c *config) openJournal(f sys.File, path string, reset bool) error {
 	if err != nil {
 		return err
 	}
+	c.recovery.Journal = file + JournalSuffix
+	opened := &committed{}
+	if opened.place, err = journal.PlaceOf(c.recovery.Journal); err != nil {
+		return err
+	}
+	if opened.lock, err = f.TryLock(); errors.Is(err, sys.ErrLocked) {
+		err = ErrLocked
+	}
+	if err == nil {
+		err = c.startJournal(opened, f, reset)
+	}
+	if err != nil {
+		return spaceError(errors.Join(err, opened.lock.Release(), opened.place.Close()))
+	}
+	c.journal = opened
+	return nil
+}
+
+// startJournal opens the journal of f, which is locked.
+func (c *config) startJournal(opened *committed, f sys.File, reset bool) error {
+	place := opened.place
+	inPlace := func() error {
+		same, err := place.Dir.Has(strings.TrimSuffix(place.Name, JournalSuffix), f)
+		if err == nil && !same {
+			err = ErrFileGone
+		}
+		return err
+	}
+	if err := inPlace(); err != nil {
+		return err
+	}
 	id, err := f.Identity()
 	if err != nil {
 		return err
 	}
-	c.recovery.Journal = file + JournalSuffix
-	c.target = newTarget(f)
-	j, r, err := journal.Open(c.recovery.Journal, c.target, journal.Options{
-		Identity: journal.Identity(id), Adopt: c.has(AdoptJournal), Reset: reset,
-	})
-	if err != nil {
-		return spaceError(err)
+	o := journal.Options{Identity: journal.Identity(id), Adopt: c.has(AdoptJournal), Reset: reset, File: f, Ready: inPlace}
+	if names, err := f.Names(); err != nil {
+		return err
+	} else if names > 1 {
+		o.Missing = ErrHardLinks
 	}
-	c.journal, c.journalMade = j, r.Made
+	c.target = newTarget(f)
+	j, r, err := journal.Open(place, c.target, o)
+	if err != nil {
+		return err
+	}
+	opened.Journal, c.journalMade = j, r.Made
 	c.recovery = Recovery{
-		State: RecoveryState(r.State), Journal: c.recovery.Journal,
+		State: RecoveryState(r.State), Journal: place.Path,
 		Sequence: r.Sequence, Extents: r.Extents, Bytes: r.Bytes, Changed: r.Changed,
 	}
 	return nil
@@ -162,9 +225,11 @@ func (c *config) closeJournal() {
 	if c.journal == nil {
 		return
 	}
+	if c.fresh && c.journalMade {
+		_ = c.journal.place.Dir.Remove(c.journal.place.Name)
+	}
 	_ = c.journal.Close() // the caller is told why
 	c.journal = nil
-	removeIf(c.fresh && c.journalMade, c.recovery.Journal)
 }
 
 // Commit makes all stores to an [Atomic] Map since the last one durable together:
@@ -306,5 +371,10 @@ func readCommitted(ctx context.Context, f sys.File, path string, p []byte, off i
 	if err != nil {
 		return 0, err
 	}
-	return journal.Read(ctx, file+JournalSuffix, journal.TargetOf(f), journal.Options{Identity: journal.Identity(id)}, p, off)
+	place, err := journal.PlaceOf(file + JournalSuffix)
+	if err != nil {
+		return 0, err
+	}
+	defer func() { _ = place.Close() }()
+	return journal.Read(ctx, place, journal.TargetOf(f), journal.Options{Identity: journal.Identity(id)}, p, off)
 }

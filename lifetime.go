@@ -41,6 +41,7 @@ func (m *Map) Close() error {
 	if m.file.Valid() {
 		err = errors.Join(err, m.endWhole(), m.file.Close())
 	}
+	err = errors.Join(err, m.sync.entry.Close())
 	if m.sync.failed != nil && (m.stage == nil || m.stage.journal == nil) { // a journal says so itself
 		err = errors.Join(err, fmt.Errorf("an earlier Sync failed: %w", m.sync.failed))
 	}

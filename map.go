@@ -11,6 +11,7 @@ import (
 	"sync/atomic"
 	"weak"
 
+	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -103,8 +104,9 @@ func OpenFile(f *os.File, options ...Option) (*Map, error) {
 // Create fails, no file is left behind that was not there before, and one that was
 // has its contents still.
 //
-// The first Sync makes the directory entry durable too. The calls behind it:
-// open(2) with O_EXCL, fallocate(2) or its like, mmap(2).
+// The first Sync makes the directory entry durable too; with [Atomic] or
+// [NoDescriptor] Create does. Until then the Map has a descriptor of the directory
+// open. The calls behind it: openat(2) with O_EXCL, fallocate(2) or its like, mmap(2).
 func Create(path string, size int64, options ...Option) (*Map, error) {
 	c := newConfig(ReadWrite, options)
 	if err := c.check(openFlags | Sparse | Overwrite | Atomic); err != nil {
@@ -120,50 +122,65 @@ func Create(path string, size int64, options ...Option) (*Map, error) {
 	if err := c.fits(size); err != nil {
 		return nil, createError(path, size, err)
 	}
-	f, fresh, err := createFile(path, size, &c)
+	at, err := journal.PlaceOf(path)
 	if err != nil {
-		return nil, createError(path, size, explainOpen(path, err))
+		return nil, createError(path, size, err)
+	}
+	m, err := createAt(at, size, &c)
+	if err != nil || !m.sync.entry.Valid() {
+		_ = at.Close() // nothing was written through it
+	}
+	return m, err
+}
+
+// createAt makes the file in a directory, which the Map keeps until its first Sync.
+func createAt(at journal.Place, size int64, c *config) (*Map, error) {
+	f, fresh, err := createFile(at, size, c)
+	if err != nil {
+		return nil, createError(at.Path, size, explainOpen(at.Path, err))
 	}
 	if fresh {
 		err = setSize(f, size, c.has(Sparse))
 	}
-	if err == nil && c.has(Atomic) { // so that a Commit has only bytes to see to
-		err = errors.Join(f.Sync(), sys.SyncDirOf(path))
+	if err == nil && (c.has(Atomic) || c.has(NoDescriptor)) { // the first so that a Commit has only bytes to see to
+		err = errors.Join(f.Sync(), at.Dir.Sync())
 	}
 	if err != nil {
 		c.closeJournal()
 		_ = f.Close()
-		removeIf(fresh, path)
-		return nil, createError(path, size, err)
+		removeIf(fresh, at)
+		return nil, createError(at.Path, size, err)
 	}
-	m, err := mapOrClose(f, path, &c)
+	m, err := mapOrClose(f, at.Path, c)
 	if err != nil {
-		removeIf(fresh, path)
+		removeIf(fresh, at)
 		return nil, err
 	}
-	m.sync.newEntry = fresh && !c.has(Atomic)
+	if fresh && !c.has(Atomic) && !c.has(NoDescriptor) {
+		m.sync.entry = at.Dir
+	}
 	return m, nil
 }
 
 // createFile opens the file of Create and tells whether the call made it. One that
 // was there has its size then.
-func createFile(path string, size int64, c *config) (f sys.File, fresh bool, err error) {
-	f, err = sys.OpenFile(path, sys.Write|sys.Create|sys.Excl, c.perm)
+func createFile(at journal.Place, size int64, c *config) (f sys.File, fresh bool, err error) {
+	f, err = at.Dir.OpenFile(at.Name, sys.Write|sys.Create|sys.Excl, c.perm)
 	if err == nil {
 		c.fresh = true
-		if err = c.openJournal(f, path, true); err != nil {
+		if err = c.openJournal(f, at.Path, true); err != nil {
 			_ = f.Close()
-			removeIf(true, path)
+			removeIf(true, at)
 		}
 		return f, true, err
 	}
 	if !c.has(Overwrite) || !errors.Is(err, fs.ErrExist) {
 		return f, false, err
 	}
-	if f, err = sys.OpenFile(path, sys.Write, 0); err != nil {
+	if f, err = at.Dir.OpenFile(at.Name, sys.Write, 0); err != nil {
 		return f, false, err
 	}
-	if err = c.overwrite(f, path, size); err != nil {
+	if err = c.overwrite(f, at.Path, size); err != nil {
 		c.closeJournal()
 		_ = f.Close()
 	}
@@ -186,9 +203,9 @@ func setSize(f sys.File, size int64, sparse bool) error {
 
 // removeIf takes back a file that a failed Create has made. The failure is what
 // the caller is told.
-func removeIf(fresh bool, path string) {
+func removeIf(fresh bool, at journal.Place) {
 	if fresh {
-		_ = os.Remove(path)
+		_ = at.Dir.Remove(at.Name)
 	}
 }
 

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io/fs"
 
-	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -238,11 +237,11 @@ type config struct {
 	perm           uint32
 	advice         []Advice
 
-	journal     *journal.Journal // when it is open, until a Map has it
-	target      *target          // that it writes to
-	journalMade bool             // by this call
-	fresh       bool             // and the file
-	layered     bool             // the descriptor is of a layer, see layer
+	journal     *committed // when it is open, until a Map has it
+	target      *target    // that it writes to
+	journalMade bool       // by this call
+	fresh       bool       // and the file
+	layered     bool       // the descriptor is of a layer, see layer
 	layer       sys.Identity
 	recovery    Recovery
 }

@@ -8,7 +8,6 @@ import (
 	"sync"
 	"sync/atomic"
 
-	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -35,8 +34,8 @@ type stage struct {
 	read   known        // pages that ReadAt has read from the file since they were let go
 	canary canary
 
-	target   *target          // the file; the journal's, where there is one
-	journal  *journal.Journal // of an Atomic Map
+	target   *target    // the file; the journal's, where there is one
+	journal  *committed // of an Atomic Map
 	recovery Recovery
 
 	uncommitted bool // tests set it: Commit leaves the journal out
@@ -255,7 +254,7 @@ func (m *Map) writeChanged(off, n int64, write func([]sys.Span) error) error {
 	if err != nil {
 		return err
 	}
-	if len(spans) == 0 && !m.sync.newEntry {
+	if len(spans) == 0 && !m.sync.entry.Valid() {
 		return m.finishCommit()
 	}
 	if err := m.stillAsLong(); err != nil {

@@ -11,9 +11,9 @@ import (
 
 // syncState remembers what Sync must know between calls.
 type syncState struct {
-	mu       sync.Mutex
-	failed   error // the first failure; later Syncs return it
-	newEntry bool  // Create made the file and no Sync has made its entry durable
+	mu     sync.Mutex
+	failed error   // the first failure; later Syncs return it
+	entry  sys.Dir // of the file that Create made, until a Sync has made that durable
 
 	skip, backoff int // Syncs until dirtyFolios looks again
 
@@ -106,18 +106,26 @@ func (m *Map) syncPages(off, n int64) error {
 		}
 		unmap()
 	}
-	if resized := m.sync.resized.Swap(false); (resized || m.sync.newEntry) && m.file.Valid() {
+	if resized := m.sync.resized.Swap(false); (resized || m.sync.entry.Valid()) && m.file.Valid() {
 		if err := m.file.Sync(); err != nil {
 			return err
 		}
 	}
-	if m.sync.newEntry {
-		if err := sys.SyncDirOf(m.path); err != nil {
-			return err
-		}
-		m.sync.newEntry = false
+	return m.syncEntry()
+}
+
+// syncEntry makes the directory entry of a file that Create made durable, in the
+// directory in which it was made: its path may lead elsewhere by now.
+func (m *Map) syncEntry() error {
+	if !m.sync.entry.Valid() {
+		return nil
 	}
-	return nil
+	err := m.sync.entry.Sync()
+	if err == nil {
+		err = m.sync.entry.Close()
+		m.sync.entry = sys.Dir{}
+	}
+	return err
 }
 
 // syncTail sees to the page that says how many bytes were appended, which a sync of

@@ -85,17 +85,15 @@ func (m *Map) writeDurably(spans []sys.Span) error {
 		}
 	}
 	err := m.stage.target.Sync()
-	if err == nil && m.sync.newEntry {
+	if err == nil && m.sync.entry.Valid() {
 		if err = m.file.Sync(); err == nil {
-			err = sys.SyncDirOf(m.path)
+			err = m.syncEntry()
 		}
 	}
 	if err != nil {
 		m.sync.failed = err
-		return err
 	}
-	m.sync.newEntry = false
-	return nil
+	return err
 }
 
 // writeSpan writes a span to the file by way of a buffer: what the kernel reads of

@@ -17,6 +17,7 @@ var ErrPending = journal.ErrPending
 // committer commits a Transactional mapping through its journal.
 type committer struct {
 	journal *journal.Journal
+	place   journal.Place
 	size    int64 // of the store
 }
 
@@ -55,53 +56,44 @@ func openCommitter(m *Mapping, o Options) (*committer, error) {
 	if err != nil {
 		return nil, err
 	}
-	var j *journal.Journal
+	c := &committer{size: size}
 	if o.journalFile != nil {
-		j, _, err = journal.OpenOn(o.journalFile, target{m.store}, journal.Options{})
-	} else {
-		j, _, err = journal.Open(o.Journal, target{m.store}, journal.Options{Identity: identityOf(m.store)})
+		c.journal, _, err = journal.OpenOn(o.journalFile, target{m.store}, journal.Options{})
+		return c, err
 	}
-	if err != nil {
+	if c.place, err = journal.PlaceOf(o.Journal); err != nil {
 		return nil, err
 	}
-	return &committer{journal: j, size: size}, nil
+	options, err := journalOptions(m.store)
+	if err == nil {
+		c.journal, _, err = journal.Open(c.place, target{m.store}, options)
+	}
+	if err != nil {
+		return nil, errors.Join(err, c.place.Close())
+	}
+	return c, nil
 }
 
-// identityOf is the number of the store's file, if it is one, so that a journal
-// is never applied to another.
-func identityOf(b *backing) journal.Identity {
-	path := b.path()
-	if path == "" {
-		return journal.Identity{}
+// journalOptions says which file the store is, if it is one: a journal is never
+// applied to another, and is not that file itself.
+func journalOptions(b *backing) (o journal.Options, err error) {
+	if f, ok := b.store.(interface{ Sys() sys.File }); ok {
+		var id sys.Identity
+		o.File = f.Sys()
+		id, err = o.File.Identity()
+		o.Identity = journal.Identity(id)
 	}
-	f, err := sys.OpenFile(path, 0, 0)
-	if err != nil {
-		return journal.Identity{}
-	}
-	defer func() { _ = f.Close() }()
-	id, err := f.Identity()
-	if err != nil {
-		return journal.Identity{}
-	}
-	return journal.Identity(id)
+	return o, err
 }
 
 // close lets the journal go. What is known to have failed is said once more.
 func (c *committer) close() error {
-	pending, failed := c.journal.Pending(), c.journal.Failed()
-	err := c.journal.Close()
-	switch {
-	case failed && !errors.Is(err, ErrSyncFailed):
-		return errors.Join(ErrSyncFailed, err)
-	case pending && err == nil:
-		return ErrPending
-	}
-	return err
+	return c.failure(errors.Join(c.journal.Close(), c.place.Close()))
 }
 
 // failure is the error of a commit that failed.
 func (c *committer) failure(err error) error {
-	if c.journal.Failed() && !errors.Is(err, ErrSyncFailed) {
+	if err != nil && c.journal.Failed() && !errors.Is(err, ErrSyncFailed) {
 		return fmt.Errorf("%w: %w", ErrSyncFailed, err)
 	}
 	return err

@@ -285,6 +285,44 @@ func TestForeignJournal(t *testing.T) {
 	}
 }
 
+// A journal's path that leads to something else, the store itself too: it is refused,
+// and nothing is cut off or written.
+func TestJournalIsSomethingElse(t *testing.T) {
+	dir := t.TempDir()
+	path, link := filepath.Join(dir, "store"), filepath.Join(dir, "link")
+	zeros := make([]byte, 1<<20)
+	if err := errors.Join(os.WriteFile(path, zeros, 0o600), os.WriteFile(filepath.Join(dir, "text"), append(zeros[:8192:8192], "text"...), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	names := []string{path, filepath.Join(dir, ".", "store"), filepath.Join(dir, "text")}
+	if err := os.Link(path, link); err == nil {
+		names = append(names, link)
+	}
+	if err := os.Symlink(path, link+"2"); err == nil {
+		names = append(names, link+"2")
+	}
+	s, err := store.Open(path, store.Options{Write: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = s.Close() }()
+	p := newPager(t, 4, nil)
+	for _, name := range names {
+		before, err := os.ReadFile(name)
+		if err != nil {
+			continue // a link that this system cannot follow
+		}
+		_, err = p.Map(s, Options{Mode: Transactional, Journal: name})
+		supported(t, err)
+		if !errors.Is(err, journal.ErrNotJournal) {
+			t.Errorf("%s: %v", name, err)
+		}
+		if after, err := os.ReadFile(name); err != nil || !bytes.Equal(before, after) {
+			t.Errorf("%s has %d bytes, %v", name, len(after), err)
+		}
+	}
+}
+
 // A process that commits without end is killed, again and again: all pages are of
 // one commit, and it is not older than the last that the process told of.
 func TestKillDuringCommit(t *testing.T) {

@@ -167,6 +167,48 @@ func TestSwapFileRules(t *testing.T) {
 	}
 }
 
+// The swap file is removed where it was made, wherever the process is by then; and
+// what has taken its name is not.
+func TestSwapFileIsRemovedWhereItIs(t *testing.T) {
+	top := t.TempDir()
+	here, there := filepath.Join(top, "here"), filepath.Join(top, "there")
+	if err := errors.Join(os.Mkdir(here, 0o700), os.Mkdir(there, 0o700), os.WriteFile(filepath.Join(there, "swap"), []byte("mine"), 0o600)); err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(here)
+	config := Config{Budget: 1 << 20, Swap: Swap{Bytes: 8 * int64(sys.PageSize), Path: "swap"}}
+	p, err := New(config)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Chdir(there)
+	if err := p.Close(); err != nil {
+		t.Error(err)
+	}
+	if b, err := os.ReadFile("swap"); err != nil || string(b) != "mine" {
+		t.Errorf("the file of that name elsewhere: %q, %v", b, err)
+	}
+	if _, err := os.Stat(filepath.Join(here, "swap")); !errors.Is(err, os.ErrNotExist) {
+		t.Errorf("the swap file is left: %v", err)
+	}
+}
+
+// A file that begins as a swap file does, and is none.
+func TestSwapFileOfAnother(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "swap")
+	text := "filemap swap 1\nis what a swap file begins with; this one is about them, and goes on for a while."
+	if err := os.WriteFile(path, []byte(text), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	_, err := New(Config{Budget: 1 << 20, Swap: Swap{Bytes: 8 * int64(sys.PageSize), Path: path}})
+	if !errors.Is(err, ErrSwapFile) {
+		t.Errorf("it was taken: %v", err)
+	}
+	if b, err := os.ReadFile(path); err != nil || string(b) != text {
+		t.Errorf("it was written to: %v", err)
+	}
+}
+
 // Without a path nothing is left behind, not even while it is used.
 func TestSwapWithoutPath(t *testing.T) {
 	dir := t.TempDir()

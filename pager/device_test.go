@@ -7,6 +7,7 @@ import (
 	"slices"
 	"sync"
 
+	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -44,7 +45,11 @@ type change struct {
 
 const sectorBytes = 2048
 
+// file makes a file; a journal is one that was just made.
 func (d *device) file(name string, content []byte) *brittle {
+	if name == "journal" && content == nil {
+		content = journal.Blank(journal.Identity{})
+	}
 	b := &brittle{device: d, name: name, now: slices.Clone(content), durable: slices.Clone(content)}
 	d.files = append(d.files, b)
 	return b

@@ -68,7 +68,11 @@ type Options struct {
 	Check Checker
 
 	// Journal is the path of the file through which a Transactional mapping
-	// commits; with that Mode only, and needed there. See [Mapping.Commit].
+	// commits; with that Mode only, and needed there. It is made if it is missing;
+	// a file that is there and is no journal, an empty one or the store itself too,
+	// is refused and left alone. One mapping at a time has it: to change one range
+	// of a store through two journals is up to the caller not to do. See
+	// [Mapping.Commit].
 	Journal string
 
 	// NoReadahead leaves out the reading ahead of sequential access.

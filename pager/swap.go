@@ -1,11 +1,13 @@
 package pager
 
 import (
+	"bytes"
 	"encoding/binary"
 	"errors"
 	"fmt"
 	"hash/crc32"
 	"io"
+	"math"
 	"math/bits"
 	"os"
 	"runtime"
@@ -113,20 +115,23 @@ func (s *swapFile) openFile(path string) (err error) {
 		return err
 	}
 	name := f.Name()
-	held, err := sys.DupFile(f) // has the lock
+	dir, entry, err := sys.OpenDirOf(name) // in which it is removed, wherever name leads by then
 	if err != nil {
 		return errors.Join(err, f.Close())
 	}
+	held, err := sys.DupFile(f) // has the lock
+	if err != nil {
+		return errors.Join(err, f.Close(), dir.Close())
+	}
+	lock, lockErr := held.TryLock()
 	defer func() {
 		if err != nil {
-			err = errors.Join(err, held.Close(), f.Close())
-			if made {
-				err = errors.Join(err, os.Remove(name))
-			}
+			own := made && isOwn(dir, entry, held)
+			err = errors.Join(err, lock.Release(), held.Close(), f.Close(), removeOwn(own, dir, entry))
 		}
 	}()
-	if err := held.TryLock(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return fmt.Errorf("%w: %w", ErrSwapFile, err)
+	if lockErr != nil && !errors.Is(lockErr, errors.ErrUnsupported) {
+		return fmt.Errorf("%w: %w", ErrSwapFile, lockErr)
 	}
 	if !made {
 		if err := checkHeader(f); err != nil {
@@ -138,10 +143,7 @@ func (s *swapFile) openFile(path string) (err error) {
 	if err := size(held, total); err != nil {
 		return fmt.Errorf("taking %d bytes for swap: %w", total, err)
 	}
-	header := make([]byte, swapHeader)
-	copy(header, swapMagic)
-	binary.LittleEndian.PutUint64(header[32:], uint64(s.pageBytes))
-	if _, err := f.WriteAt(header, 0); err != nil {
+	if _, err := f.WriteAt(s.header(), 0); err != nil {
 		return err
 	}
 	file, err := store.Open(name, store.Options{Write: true})
@@ -149,15 +151,27 @@ func (s *swapFile) openFile(path string) (err error) {
 		return err
 	}
 	s.store = backingOf(file)
-	unlinked := path == "" && runtime.GOOS != "windows" && os.Remove(name) == nil
+	unlinked := path == "" && runtime.GOOS != "windows" && dir.Remove(entry) == nil
 	s.shut = func() error {
-		err := errors.Join(file.Close(), held.Close(), f.Close())
-		if !unlinked {
-			err = errors.Join(err, os.Remove(name))
-		}
-		return err
+		own := !unlinked && isOwn(dir, entry, held)
+		return errors.Join(file.Close(), lock.Release(), held.Close(), f.Close(), removeOwn(own, dir, entry))
 	}
 	return nil
+}
+
+// isOwn tells whether a name is still the swap file's, and not another's by now.
+func isOwn(dir sys.Dir, name string, f sys.File) bool {
+	own, err := dir.Has(name, f)
+	return own || err != nil // some systems cannot tell
+}
+
+// removeOwn removes a name, if that is to be, and closes its directory.
+func removeOwn(own bool, dir sys.Dir, name string) error {
+	var err error
+	if own {
+		err = dir.Remove(name)
+	}
+	return errors.Join(err, dir.Close())
 }
 
 // openSwapFile opens or makes the file and tells whether it made it. One that a
@@ -182,13 +196,24 @@ func openSwapFile(path string) (f *os.File, made bool, err error) {
 	return f, false, err
 }
 
+// header is the first page of a swap file, as far as it has anything.
+func (s *swapFile) header() []byte {
+	header := make([]byte, swapHeader)
+	copy(header, swapMagic)
+	binary.LittleEndian.PutUint64(header[32:], uint64(s.pageBytes))
+	return header
+}
+
+// checkHeader refuses a file that is not a swap file, of whatever page size.
 func checkHeader(f *os.File) error {
-	header := make([]byte, len(swapMagic))
+	header := make([]byte, swapHeader)
 	_, err := f.ReadAt(header, 0)
 	if err != nil && !errors.Is(err, io.EOF) {
 		return fmt.Errorf("%w: %w", ErrSwapFile, err)
 	}
-	if string(header) != swapMagic {
+	pageBytes := binary.LittleEndian.Uint64(header[32:])
+	of := swapFile{pageBytes: int(pageBytes & math.MaxInt32)}
+	if pageBytes > math.MaxInt32 || bits.OnesCount64(pageBytes) != 1 || !bytes.Equal(header, of.header()) {
 		return fmt.Errorf("%w: the file exists and is no swap file (name another, or remove it)", ErrSwapFile)
 	}
 	return nil

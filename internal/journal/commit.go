@@ -110,7 +110,7 @@ func (j *Journal) commit(size int64, spans []Span, each pieces) error {
 // plan makes the header of a commit, without the checksums of the data and the
 // salt of the row, which is not known yet.
 func (j *Journal) plan(size int64, spans []Span) (*header, error) {
-	h := &header{sequence: j.sequence + 1, size: size, entries: make([]entry, 0, len(spans))}
+	h := &header{sequence: j.sequence + 1, log: j.row.log, size: size, entries: make([]entry, 0, len(spans))}
 	for _, s := range spans {
 		if s.Offset < 0 || s.Length < 0 || s.Offset > size-s.Length || s.Length > math.MaxUint32 || len(h.entries) == maxExtents {
 			return nil, &Error{Op: "commit", Path: j.path, Offset: s.Offset, Length: s.Length, Err: ErrExtent}
@@ -137,6 +137,7 @@ func (j *Journal) writeLocked(h *header, each pieces) error {
 		if j.length > j.end {
 			_ = j.file.Truncate(j.end) // the disk may be full; the row is whole
 			j.length = j.end
+			j.mark()
 		}
 		return err
 	}
@@ -154,7 +155,20 @@ func (j *Journal) writeLocked(h *header, each pieces) error {
 	}
 	j.row, j.end, j.sequence = r, at+h.bytes(), h.sequence
 	j.giveBack()
+	j.mark()
 	return nil
+}
+
+// mark says behind the row that all of it is durable. It only serves to tell a
+// journal that was damaged: what fails is left at that.
+func (j *Journal) mark() {
+	if j.end == j.row.start {
+		return
+	}
+	h := header{salt: j.row.salt, log: j.row.log, sequence: j.sequence}
+	if _, err := j.file.WriteAt(h.encodeMark(), j.end); err == nil {
+		j.length = max(j.length, j.end+block)
+	}
 }
 
 // placeFor is where a row that begins with a record of n bytes may begin: nowhere
@@ -164,7 +178,7 @@ func (j *Journal) placeFor(n int64) int64 {
 	if superblocks+n <= j.row.start || j.broken.overlap {
 		return superblocks
 	}
-	return max(j.end, superblocks+j.rowBytes)
+	return max(j.end+block, superblocks+j.rowBytes) // behind the row's last mark
 }
 
 // writeRecord writes a record at an offset of the journal: the data, whose
@@ -189,12 +203,12 @@ func (j *Journal) writeRecord(h *header, at int64, each pieces) error {
 }
 
 // growAhead writes zeros behind a row that ends with the file, as many as the row
-// has bytes, up to 1 MiB, and as a row may have: a sync is cheaper when the file has
-// its blocks already than when it has become longer. Without room for them it
-// becomes longer with each record.
+// has bytes, up to 1 MiB, and as a row may have, but a block for the mark at least:
+// a sync is cheaper when the file has its blocks already than when it has become
+// longer. Without room for them it becomes longer with each record.
 func (j *Journal) growAhead(r row, end int64) {
-	ahead := min(end-r.start, r.start+j.rowBytes-end, 1<<20)
-	if end < j.length || ahead <= 0 {
+	ahead := max(min(end-r.start, r.start+j.rowBytes-end, 1<<20), block)
+	if end < j.length {
 		return
 	}
 	if _, err := j.file.WriteAt(make([]byte, ahead), end); err == nil {

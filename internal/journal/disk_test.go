@@ -40,9 +40,11 @@ type op struct {
 	data []byte
 }
 
+// newDisk has a target and a journal that was just made.
 func newDisk(target []byte) *disk {
 	d := &disk{full: -1}
-	d.journal = &model{disk: d}
+	blank := Blank(testIdentity.Identity)
+	d.journal = &model{disk: d, durable: blank, now: slices.Clone(blank)}
 	d.target = &model{disk: d, durable: slices.Clone(target), now: slices.Clone(target)}
 	return d
 }

@@ -1,6 +1,7 @@
 package journal
 
 import (
+	"bytes"
 	"encoding/binary"
 	"fmt"
 	"hash/crc32"
@@ -20,26 +21,29 @@ import (
 //
 //	 0       8   12  16              24      32              40      48
 //	┌───────┬───┬───┬───────────────┬───────┬───────────────┬───────┐
-//	│ magic │ v │ 0 │ row           │ start │ sequence      │ salt  │
-//	├───────┴───┴───┴───────────────┼───┬───┴───────────────┴───────┘
-//	│ identity of the target (24)   │ c │  72: c, 76: zeros up to 4096
-//	└───────────────────────────────┴───┘
+//	│ magic │ v │ u │ row           │ start │ sequence      │ salt  │
+//	├───────┴───┴───┴───────────────┼───────┼───┬───────────┴───────┘
+//	│ identity of the target (24)   │ log   │ c │  80: c, 84: zeros up to 4096
+//	└───────────────────────────────┴───────┴───┘
 //
 //	magic     "FMAPJRNL"
-//	v         4 bytes: version, 2
+//	v         4 bytes: version, 3
+//	u         4 bytes: 1 while a writer has the journal, or died with it; 2 after
+//	          [Journal.Close], which alone writes that
 //	row       8 bytes: the row's number, from 1
 //	start     8 bytes: where its first record is, or will be
 //	sequence  8 bytes: of that record
 //	salt      8 bytes: drawn anew for each row, so that what is left of another is
 //	          no record of this one
+//	log       8 bytes: drawn when the journal is made, the same in all of its rows
 //	c         4 bytes: CRC-32C of the rest of the block
 //
 // A record is a commit. It lies behind the one before it:
 //
-//	 0       8   12  16              24      32              40      48
-//	┌───────┬───┬───┬───────────────┬───────┬───────────────┬───────┬───┐
-//	│ magic │ h │ n │ salt          │ seq.  │ size          │ data  │ c │  48: c
-//	├───────┴───┴───┴───┬───┬───┬───┴───────┴───────────────┴───────┴───┘
+//	 0       8   12  16              24      32              40      48  52  56
+//	┌───────┬───┬───┬───────────────┬───────┬───────────────┬───────┬───┬───┬───────┐
+//	│ magic │ h │ n │ salt          │ seq.  │ size          │ data  │ c │ 0 │ log   │
+//	├───────┴───┴───┴───┬───┬───┬───┴───────┴───────────────┴───────┴───┴───┴───────┘
 //	│ extent 0: offset  │len│crc│ extent 1 …   64
 //	└───────────────────┴───┴───┴──────────────
 //	zeros up to h, a multiple of 4096
@@ -54,32 +58,54 @@ import (
 //	size      8 bytes: of the target after the commit
 //	data      8 bytes: the sum of the extents' lengths
 //	c         4 bytes: CRC-32C of the rest of the header, all h bytes of it
+//	log       8 bytes: the superblock's
 //	crc       CRC-32C of an extent's data, begun with the salt and the sequence
+//
+// Behind the last record, once it is durable and before the target is written, is
+// a mark that says so, where the next record will begin. It is not synced. It is a
+// header of 64 bytes with the magic "FMAPDONE", the record's salt, sequence and
+// log, c, and zeros.
+//
+// # Torn or damaged
+//
+// A cut tears the last record, or the superblock that is being written, and nothing
+// else: commit n+1 begins when the sync of n has returned. So a whole header of
+// commit n+1, or a mark of n, anywhere in the journal, proves that all commits up to
+// n were durable once. Where the row that counts ends before n, that is not a torn
+// end but damage, of a record or of the superblock of a later row, and to apply
+// what is left would turn a part of the target back.
 //
 // A journal is read by these rules, in this order:
 //
-//	a block 0 or 1 of another magic                     ErrNotJournal
-//	one of another version                              ErrVersion
-//	no superblock                                       empty: just made
-//	a superblock whose c is wrong, or a field cannot be torn: ignored
+//	a superblock of another version                     ErrVersion
+//	no superblock whole, but a magic of ours somewhere  ErrDamaged
+//	no superblock whole                                 ErrNotJournal
 //	of those that are whole                             the one of the higher row counts
-//	a record of other magic, salt or sequence           the row ends before it
+//	a record of other magic, salt, log or sequence      the row ends before it
 //	one whose c or a crc is wrong, a field cannot be,
 //	or the file ends before                             torn: the row ends before it
-//	a record, and the identity is not the target's      ErrForeign
+//	a proof of a commit behind the row's end            ErrDamaged
+//	a superblock that is not whole, and a whole header
+//	of the commit behind the row's end in another row   ErrDamaged
+//	in use (u is 1), and the identity not the target's  ErrForeign
 //	else                                                whole: applied
 //
 // What makes that safe is the order in which it is written: see doc.go.
 const (
 	magic       = "FMAPJRNL"
 	recordMagic = "FMAPRCRD"
-	version     = 2
+	markMagic   = "FMAPDONE"
+	version     = 3
 	block       = 4096
 	superblocks = 2 * block // what they take, and where the first row begins
 
-	rowSumAt    = 72
+	inUse     = 1 // what a superblock says of the journal
+	wasClosed = 2
+
+	rowSumAt    = 80
 	rowFields   = rowSumAt + 4
 	recordSumAt = 48
+	logAt       = 56
 	fixed       = 64 // what comes before the extents
 	perExtent   = 16
 
@@ -100,7 +126,9 @@ type row struct {
 	start    int64
 	sequence uint64 // of the first record
 	salt     uint64
+	log      uint64
 	identity Identity
+	closed   bool // by Journal.Close, and not opened since
 }
 
 // entry is an extent as the header has it.
@@ -113,6 +141,7 @@ type entry struct {
 // header is a record without its data.
 type header struct {
 	salt     uint64
+	log      uint64
 	sequence uint64
 	size     int64
 	data     int64
@@ -130,11 +159,16 @@ func (r *row) encode() []byte {
 	le := binary.LittleEndian
 	copy(b, magic)
 	le.PutUint32(b[8:], version)
+	le.PutUint32(b[12:], inUse)
+	if r.closed {
+		le.PutUint32(b[12:], wasClosed)
+	}
 	le.PutUint64(b[16:], r.number)
 	le.PutUint64(b[24:], uint64(r.start))
 	le.PutUint64(b[32:], r.sequence)
 	le.PutUint64(b[40:], r.salt)
-	copy(b[48:rowSumAt], r.identity[:])
+	copy(b[48:72], r.identity[:])
+	le.PutUint64(b[72:], r.log)
 	le.PutUint32(b[rowSumAt:], sumWithout(b, rowSumAt))
 	return b
 }
@@ -151,13 +185,11 @@ func parseRow(b []byte, slot int64) (r row, state State, err error) {
 	switch {
 	case isZero(b):
 		return row{}, Empty, nil
-	case len(b) < len(magic) || string(b[:len(magic)]) != magic:
-		return row{}, Torn, ErrNotJournal
-	case len(b) < block:
+	case len(b) < block || string(b[:len(magic)]) != magic:
 		return row{}, Torn, nil
-	case le.Uint32(b[8:]) != version:
+	case le.Uint32(b[8:]) != version && !isVersion(b):
 		return row{}, Torn, fmt.Errorf("%w: %d", ErrVersion, le.Uint32(b[8:]))
-	case le.Uint32(b[rowSumAt:]) != sumWithout(b, rowSumAt):
+	case le.Uint32(b[8:]) != version || le.Uint32(b[rowSumAt:]) != sumWithout(b, rowSumAt):
 		return row{}, Torn, nil
 	}
 	r = row{
@@ -165,12 +197,25 @@ func parseRow(b []byte, slot int64) (r row, state State, err error) {
 		start:    int64(le.Uint64(b[24:])),
 		sequence: le.Uint64(b[32:]),
 		salt:     le.Uint64(b[40:]),
-		identity: Identity(b[48:rowSumAt]),
+		log:      le.Uint64(b[72:]),
+		identity: Identity(b[48:72]),
+		closed:   le.Uint32(b[12:]) == wasClosed,
+	}
+	if use := le.Uint32(b[12:]); use != inUse && use != wasClosed {
+		return row{}, Torn, nil
 	}
 	if r.number == 0 || r.sequence == 0 || r.slot() != slot || r.start < superblocks || r.start%block != 0 || r.start > math.MaxInt64/2 {
 		return row{}, Torn, nil
 	}
 	return r, Whole, nil
+}
+
+// isVersion tells whether a superblock that names another version is one of this
+// version, with that number damaged.
+func isVersion(b []byte) bool {
+	b = bytes.Clone(b)
+	binary.LittleEndian.PutUint32(b[8:], version)
+	return binary.LittleEndian.Uint32(b[rowSumAt:]) == sumWithout(b, rowSumAt)
 }
 
 // headerBytes is where the data of n extents begin.
@@ -201,6 +246,7 @@ func (h *header) encode() []byte {
 	le.PutUint64(b[24:], h.sequence)
 	le.PutUint64(b[32:], uint64(h.size))
 	le.PutUint64(b[40:], uint64(h.data))
+	le.PutUint64(b[logAt:], h.log)
 	for i, e := range h.entries {
 		at := fixed + i*perExtent
 		le.PutUint64(b[at:], uint64(e.offset))
@@ -211,13 +257,35 @@ func (h *header) encode() []byte {
 	return b
 }
 
-// parsePrefix reads the first block of what may be the record with a salt and a
+// encodeMark makes the block that says that the record before it is durable.
+func (h *header) encodeMark() []byte {
+	b := make([]byte, block)
+	le := binary.LittleEndian
+	copy(b, markMagic)
+	le.PutUint64(b[16:], h.salt)
+	le.PutUint64(b[24:], h.sequence)
+	le.PutUint64(b[logAt:], h.log)
+	le.PutUint32(b[recordSumAt:], sumWithout(b[:fixed], recordSumAt))
+	return b
+}
+
+// parseMark reads what may be the mark of a record, of which it tells the salt, log
+// and sequence.
+func parseMark(b []byte) (h header, whole bool) {
+	le := binary.LittleEndian
+	if len(b) < fixed || string(b[:len(markMagic)]) != markMagic || le.Uint32(b[recordSumAt:]) != sumWithout(b[:fixed], recordSumAt) {
+		return header{}, false
+	}
+	return header{salt: le.Uint64(b[16:]), sequence: le.Uint64(b[24:]), log: le.Uint64(b[logAt:])}, true
+}
+
+// parsePrefix reads the first block of what may be the record with a salt, log and
 // sequence, and tells whether it is, and how long its header then is; room is
 // what the file has from there on.
-func parsePrefix(b []byte, salt, sequence uint64, room int64) (bytes int64, state State) {
+func parsePrefix(b []byte, want header, room int64) (bytes int64, state State) {
 	le := binary.LittleEndian
 	if len(b) < block || string(b[:len(recordMagic)]) != recordMagic ||
-		le.Uint64(b[16:]) != salt || le.Uint64(b[24:]) != sequence {
+		le.Uint64(b[16:]) != want.salt || le.Uint64(b[24:]) != want.sequence || le.Uint64(b[logAt:]) != want.log {
 		return 0, Empty
 	}
 	bytes, extents := int64(le.Uint32(b[8:])), le.Uint32(b[12:])
@@ -236,6 +304,7 @@ func parseHeader(b []byte, room int64) (*header, bool) {
 	}
 	h := &header{
 		salt:     le.Uint64(b[16:]),
+		log:      le.Uint64(b[logAt:]),
 		sequence: le.Uint64(b[24:]),
 		size:     int64(le.Uint64(b[32:])),
 		data:     int64(le.Uint64(b[40:])),

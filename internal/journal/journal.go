@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"math/rand/v2"
-	"os"
 	"sync"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -43,8 +42,10 @@ type Journal struct {
 	file     File
 	target   Target
 	identity Identity
-	inPlace  func() (bool, error) // is the file still at path?
-	rowBytes int64                // what a row of several records takes at most
+	lock     sys.Lock
+	ready    func() error // are the journal and the target still in their places?
+	fresh    bool         // made by Open, with its first row
+	rowBytes int64        // what a row of several records takes at most
 
 	mu       sync.Mutex
 	row      row    // whose superblock is durable
@@ -85,81 +86,59 @@ type Options struct {
 	// Reset empties the journal instead of applying it, for a target that is
 	// about to be made new. What it held is lost.
 	Reset bool
+
+	// File is the target's file, where it has one. The journal gets its owner and
+	// permissions, so that whoever may read the one can read the other, and must
+	// not be it.
+	File sys.File
+
+	// Missing, unless nil, is the error of Open where there is no journal, which
+	// is not made then.
+	Missing error
+
+	// Ready, unless nil, is asked before every commit, and refuses it with an error.
+	Ready func() error
 }
 
 // chunk is how much is written to a journal, or read from it, at a time.
 const chunk = 256 << 10
 
-// Open opens the journal at path, which it makes if it is missing, takes the lock
+// Open opens the journal at a place, which it makes if it is missing, takes the lock
 // on it, and brings target to a whole state: the commits that are whole in the
-// journal are applied and synced, a torn one is ignored. It says what it found. The lock ends with Close, or
-// with the process.
-func Open(path string, target Target, o Options) (*Journal, Recovery, error) {
-	f, fresh, err := openFile(path)
+// journal are applied and synced, a torn one is ignored. It says what it found. The
+// lock ends with Close, or with the process. The place must stay open as long.
+func Open(place Place, target Target, o Options) (*Journal, Recovery, error) {
+	f, lock, made, err := place.open(o)
 	if err != nil {
-		return nil, Recovery{}, &Error{Op: "open", Path: path, Err: err}
-	}
-	j := &Journal{path: path, file: fileOf{f}, target: target, identity: o.Identity, rowBytes: rowBytes}
-	j.inPlace = func() (bool, error) { return f.SameAs(path) }
-	r, err := j.start(o)
-	if r.Made = fresh; err == nil && fresh {
-		err = sys.SyncDirOf(path)
-	}
-	if err != nil {
-		if fresh {
-			_ = os.Remove(path) // err is why
+		var typed *Error
+		if errors.As(err, &typed) {
+			return nil, Recovery{}, err
 		}
-		return nil, Recovery{}, j.fail("open", errors.Join(err, f.Close()))
+		return nil, Recovery{}, &Error{Op: "open", Path: place.Path, Err: err}
+	}
+	j := &Journal{path: place.Path, file: fileOf{f}, lock: lock, target: target, identity: o.Identity, rowBytes: rowBytes}
+	j.ready = func() error {
+		if err := place.has(f); err != nil || o.Ready == nil {
+			return err
+		}
+		return o.Ready()
+	}
+	j.fresh = made
+	r, err := j.start(o)
+	if r.Made = made; err != nil {
+		if made {
+			_ = place.Dir.Remove(place.Name) // err is why
+		}
+		return nil, Recovery{}, j.fail("open", errors.Join(err, j.letGo()))
 	}
 	return j, r, nil
 }
 
-// openFile opens the journal and locks it. A journal that was removed, and made
-// anew by another, between the two is opened again.
-func openFile(path string) (f sys.File, fresh bool, err error) {
-	for range 10 {
-		f, err = sys.OpenFile(path, sys.Write|sys.Create|sys.Excl, 0o600)
-		fresh = err == nil
-		if errors.Is(err, os.ErrExist) {
-			f, err = sys.OpenFile(path, sys.Write, 0)
-		}
-		if errors.Is(err, os.ErrNotExist) {
-			if _, statErr := os.Lstat(path); statErr == nil {
-				return f, false, err // a symbolic link to nothing
-			}
-			continue
-		}
-		if err != nil {
-			return f, false, err
-		}
-		same := false
-		if err = lock(f); err == nil {
-			same, err = f.SameAs(path)
-		}
-		if err == nil && same {
-			return f, fresh, nil
-		}
-		_ = f.Close() // err is why
-		if err != nil {
-			return sys.File{}, false, err
-		}
-	}
-	return sys.File{}, false, ErrVanished
-}
-
-func lock(f sys.File) error {
-	st, err := f.Stat()
-	if err != nil {
-		return err
-	}
-	if st.Kind != sys.Regular {
-		return fmt.Errorf("%w: it is %v", ErrNotJournal, st.Kind)
-	}
-	err = f.TryLock()
-	if errors.Is(err, sys.ErrLocked) {
-		return ErrLocked
-	}
-	return err
+// Blank is the contents of a journal of the target with that identity that was just
+// made.
+func Blank(identity Identity) []byte {
+	first := row{number: 1, start: superblocks, sequence: 1, salt: rand.Uint64(), log: rand.Uint64(), identity: identity}
+	return append(make([]byte, first.slot()), first.encode()...)
 }
 
 // OpenOn is [Open] of a journal that is open already, and locked where somebody
@@ -177,32 +156,33 @@ func openOn(file File, target Target, o Options, rowBytes int64, b broken) (*Jou
 	return j, r, nil
 }
 
-// start reads the journal, applies it or not, and leaves it with an empty row
-// that is durable.
+// start reads the journal, applies it or not, and leaves it with an empty row that
+// is durable and says that it is in use: before the first commit, so that a copy of
+// it does not pass for one that was closed.
 func (j *Journal) start(o Options) (Recovery, error) {
-	found, state, _, err := readSuperblocks(j.file)
+	h, err := readHeads(j.file)
 	if err != nil {
 		return Recovery{}, err
 	}
-	r := Recovery{State: state}
-	if found.number != 0 {
-		j.row, j.end, j.sequence = found, found.start, found.sequence-1
-		if r, err = j.recover(state, o); err != nil {
-			return r, err
-		}
+	j.row, j.end = h.row, h.row.start
+	r, err := j.recover(&h, o)
+	if err != nil {
+		return r, err
 	}
-	if found.number == 0 || r.State != Empty || found.identity != j.identity || o.Reset {
-		return r, j.writeEmpty()
+	if j.fresh { // with its first row
+		j.length = superblocks
+		return r, nil
 	}
-	j.length, err = j.file.Size()
-	return r, err
+	return r, j.writeEmpty(false)
 }
 
 // writeEmpty begins a row without a record, durably, and gives the space of the
 // others back: only then, since until the new superblock is on the device it is
-// the row before that counts. The target must be durable.
-func (j *Journal) writeEmpty() error {
+// the row before that counts. The target must be durable. closed: nobody has the
+// journal any more.
+func (j *Journal) writeEmpty(closed bool) error {
 	r := j.nextRow(superblocks)
+	r.closed = closed
 	if _, err := j.file.WriteAt(r.encode(), r.slot()); err != nil {
 		return err
 	}
@@ -218,7 +198,7 @@ func (j *Journal) writeEmpty() error {
 func (j *Journal) nextRow(start int64) row {
 	return row{
 		number: j.row.number + 1, start: start, sequence: j.sequence + 1,
-		salt: rand.Uint64(), identity: j.identity,
+		salt: rand.Uint64(), log: j.row.log, identity: j.identity,
 	}
 }
 
@@ -229,14 +209,10 @@ func (j *Journal) readyLocked() error {
 		return ErrClosed
 	case j.failed != nil:
 		return fmt.Errorf("%w: %w", ErrFailed, j.failed)
-	case j.inPlace == nil:
+	case j.ready == nil:
 		return nil
 	}
-	same, err := j.inPlace()
-	if err == nil && !same {
-		err = ErrVanished
-	}
-	return err
+	return j.ready()
 }
 
 // syncTarget makes the row's commits durable in the target.
@@ -291,9 +267,9 @@ func (j *Journal) finishLocked() error {
 	if !j.pending {
 		return nil
 	}
-	records, _, err := j.readRow()
-	if err == nil && (len(records) == 0 || records[len(records)-1].sequence != j.sequence) {
-		err = errors.New("it was changed there")
+	records, e, _, err := j.readRow()
+	if err == nil && (len(records) == 0 || e.sequence != j.sequence) {
+		err = fmt.Errorf("%w: commit %d, at byte %d, is not whole any more", ErrDamaged, e.sequence+1, e.at)
 	}
 	if err == nil {
 		err = j.apply(records[len(records)-1:])
@@ -305,9 +281,10 @@ func (j *Journal) finishLocked() error {
 	return nil
 }
 
-// Close makes all commits durable in the target and marks the journal empty,
-// durably, and lets it go. After a sync that failed, and while a commit is pending,
-// it leaves it as it is: opening again goes on with it.
+// Close makes all commits durable in the target and says so in the journal, durably,
+// and lets it go. A commit that is pending it finishes first. When it cannot, or
+// after a sync that failed, which it says, the journal is left as it is: opening
+// again goes on with it.
 func (j *Journal) Close() error {
 	j.mu.Lock()
 	defer j.mu.Unlock()
@@ -315,17 +292,24 @@ func (j *Journal) Close() error {
 		return j.fail("close", ErrClosed)
 	}
 	j.closed = true
-	var err error
-	if j.end > j.row.start && !j.pending && j.failed == nil {
-		if err = j.syncTarget(); err == nil {
-			err = j.writeEmpty()
-		}
+	err := j.finishLocked()
+	if j.failed != nil {
+		err = fmt.Errorf("%w: %w", ErrFailed, j.failed)
 	}
-	if err = errors.Join(err, j.file.Close()); err != nil {
+	if err == nil {
+		err = j.syncTarget()
+	}
+	if err == nil {
+		err = j.writeEmpty(true)
+	}
+	if err = errors.Join(err, j.letGo()); err != nil {
 		return j.fail("close", err)
 	}
 	return nil
 }
+
+// letGo ends the lock and closes the file.
+func (j *Journal) letGo() error { return errors.Join(j.lock.Release(), j.file.Close()) }
 
 func (j *Journal) fail(op string, err error) error {
 	var typed *Error

@@ -6,13 +6,10 @@ import (
 	"errors"
 	"io"
 	"io/fs"
-	"os"
 	"runtime"
-
-	"github.com/filemap-go/filemap/internal/sys"
 )
 
-// Read fills p from off of the target, of which the journal is at path, with bytes
+// Read fills p from off of the target, the journal of which is at a place, with bytes
 // that all belong to one commit, while others commit or after they have died. It
 // takes no lock and keeps nobody waiting: it reads the target, then the row of
 // commits in the journal, puts these over it, and begins again if another row was
@@ -22,27 +19,30 @@ import (
 // It costs, on top of p, the last commit, to be read and checked, and of those
 // before it in the row their headers and what they have of p. When a writer fills
 // rows faster than that, it goes on until ctx ends: [ErrBusy].
-func Read(ctx context.Context, path string, target Source, o Options, p []byte, off int64) (int, error) {
+func Read(ctx context.Context, place Place, target Source, o Options, p []byte, off int64) (int, error) {
 	for {
-		n, steady, err := readOnce(path, target, o, p, off)
+		n, steady, err := readOnce(place, target, o, p, off)
 		if err != nil && !errors.Is(err, io.EOF) {
-			return 0, &Error{Op: "read", Path: path, Err: err}
+			return 0, &Error{Op: "read", Path: place.Path, Err: err}
 		}
 		if steady {
 			return n, err
 		}
 		if ctx.Err() != nil {
-			return 0, &Error{Op: "read", Path: path, Err: errors.Join(ErrBusy, ctx.Err())}
+			return 0, &Error{Op: "read", Path: place.Path, Err: errors.Join(ErrBusy, ctx.Err())}
 		}
 		runtime.Gosched()
 	}
 }
 
-func readOnce(path string, target Source, o Options, p []byte, off int64) (n int, steady bool, err error) {
-	f, err := sys.OpenFile(path, 0, 0)
+func readOnce(place Place, target Source, o Options, p []byte, off int64) (n int, steady bool, err error) {
+	f, err := place.Dir.OpenFile(place.Name, 0, 0)
 	if errors.Is(err, fs.ErrNotExist) {
 		n, err = readTarget(target, p, off)
-		_, missing := os.Lstat(path)
+		f, missing := place.Dir.OpenFile(place.Name, 0, 0)
+		if missing == nil {
+			missing = f.Close()
+		}
 		return n, errors.Is(missing, fs.ErrNotExist), err
 	}
 	if err != nil {
@@ -63,50 +63,81 @@ func readOnce(path string, target Source, o Options, p []byte, off int64) (n int
 // which it can have a part; and laid over it in their order they make it the state
 // that the last of them left. Only a row that was begun meanwhile can have others.
 func readConsistent(f Source, target Source, o Options, p []byte, off int64) (n int, steady bool, err error) {
-	row, _, before, err := readSuperblocks(f)
-	if err != nil {
-		return 0, false, err
+	h, damaged := readHeads(f)
+	if damaged == nil {
+		if n, err = readTarget(target, p, off); err != nil && !errors.Is(err, io.EOF) {
+			return 0, false, err
+		}
+		n, damaged = h.layOver(f, o, p, n, off)
 	}
-	n, err = readTarget(target, p, off)
-	if err != nil && !errors.Is(err, io.EOF) {
-		return 0, false, err
-	}
-	if n, err = row.layOver(f, o, p, n, off); err != nil {
-		return 0, false, err
+	if damaged != nil && !errors.Is(damaged, ErrDamaged) && !errors.Is(damaged, errMoved) {
+		return 0, false, damaged
 	}
 	after, err := readSome(f, 0, superblocks)
 	if err != nil {
 		return 0, false, err
 	}
-	if n < len(p) {
+	steady = bytes.Equal(h.bytes, after) && !errors.Is(damaged, errMoved)
+	switch {
+	case !steady:
+		return n, false, nil
+	case damaged != nil:
+		return 0, false, damaged
+	case n < len(p):
 		err = io.EOF
 	}
-	return n, bytes.Equal(before, after), err
+	return n, true, err
 }
 
 // layOver makes of the first n bytes of p, which are the target's at off with any
 // part of the row's commits, those after all of them, and returns how many these
 // are.
-func (r *row) layOver(f Source, o Options, p []byte, n int, off int64) (int, error) {
+func (h *heads) layOver(f Source, o Options, p []byte, n int, off int64) (int, error) {
 	var records []record
-	_, err := r.walk(f, func(one record) (bool, error) {
+	_, _, err := h.row.walk(f, func(one record) (bool, error) {
 		records = append(records, one)
 		return true, nil
 	})
+	if err == nil {
+		err = h.row.belongsTo(o, len(records))
+	}
 	if err != nil {
 		return n, err
 	}
+	e := end{h.row.start, h.row.sequence - 1}
 	for i, one := range records {
 		whole, over, err := one.within(f, off, int64(len(p)), i == len(records)-1)
-		if err != nil || !whole {
+		if err != nil {
 			return n, err
 		}
-		if r.identity != o.Identity && !o.Adopt {
-			return n, ErrForeign
+		if !whole {
+			break
 		}
 		n = one.layOver(p, n, off, over)
+		e = end{one.at + one.bytes(), one.sequence}
 	}
-	return n, nil
+	return n, h.confirm(f, e)
+}
+
+// errMoved says that a reader saw a row that has become longer meanwhile.
+var errMoved = errors.New("the row has become longer")
+
+// confirm is judge for a reader, beside which a writer may have gone on.
+func (h *heads) confirm(f Source, e end) error {
+	var damaged *damage
+	err := h.judge(f, e)
+	if !errors.As(err, &damaged) {
+		return err
+	}
+	// What is proven now was whole before: is it still missing?
+	now, _, walkErr := h.row.walk(f, func(r record) (bool, error) { return r.checkData(f, nil) })
+	if walkErr != nil {
+		return walkErr
+	}
+	if now.sequence > e.sequence {
+		return errMoved
+	}
+	return err
 }
 
 // within returns what a record has for the n bytes at off of the target, if all

@@ -39,35 +39,37 @@ type Recovery struct {
 	Made     bool   // there was no journal, and one was made
 }
 
-// readRow returns the records of the row. The state is Torn if the next one was
-// begun.
-func (j *Journal) readRow() (records []record, state State, err error) {
-	state, err = j.row.walk(j.file, func(r record) (bool, error) {
+// readRow returns the records of the row, and where they end. The state is Torn if
+// the next one was begun.
+func (j *Journal) readRow() (records []record, e end, state State, err error) {
+	e, state, err = j.row.walk(j.file, func(r record) (bool, error) {
 		whole, err := r.checkData(j.file, nil)
 		if whole = whole || j.broken.unchecked; whole {
 			records = append(records, r)
 		}
 		return whole, err
 	})
-	return records, state, err
+	return records, e, state, err
 }
 
-// recover does with the row that counts what the rules of format.go say; state is
-// that of the superblocks.
-func (j *Journal) recover(state State, o Options) (Recovery, error) {
-	records, tail, err := j.readRow()
+// recover does with the row that counts what the rules of format.go say.
+func (j *Journal) recover(h *heads, o Options) (Recovery, error) {
+	records, e, tail, err := j.readRow()
 	if err != nil {
 		return Recovery{}, err
 	}
-	if n := len(records); n > 0 {
-		j.sequence = records[n-1].sequence
+	j.sequence = e.sequence
+	r := Recovery{State: max(h.state, tail), Sequence: j.sequence}
+	var damaged *damage
+	if err := h.judge(j.file, e); errors.As(err, &damaged) && o.Reset {
+		j.sequence = damaged.proven // what follows must not look older than what is left
+	} else if err != nil && !j.broken.unchecked {
+		return r, err
 	}
 	if o.Reset {
 		records = nil
-	}
-	r := Recovery{State: max(state, tail), Sequence: j.sequence}
-	if len(records) > 0 && j.row.identity != j.identity && !o.Adopt {
-		return r, ErrForeign
+	} else if err := j.row.belongsTo(o, len(records)); err != nil {
+		return r, err
 	}
 	if err := j.secure(records); err != nil || len(records) == 0 {
 		return r, err

@@ -1,9 +1,13 @@
 package journal
 
 import (
+	"bytes"
 	"errors"
+	"fmt"
 	"hash/crc32"
 	"io"
+
+	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // Source is a file that is only read.
@@ -18,25 +22,61 @@ type record struct {
 	at int64
 }
 
-// readSuperblocks returns the row that counts, and the bytes of both superblocks.
-// A row without a number says that there is none.
-func readSuperblocks(f io.ReaderAt) (newest row, state State, b []byte, err error) {
-	if b, err = readSome(f, 0, superblocks); err != nil {
-		return row{}, Empty, b, err
+// heads is what the two superblocks say.
+type heads struct {
+	row    row     // that counts
+	broken [2]bool // of the two blocks, is none that was written whole
+	state  State   // Torn if one was begun
+	bytes  []byte
+}
+
+// readHeads reads the superblocks.
+func readHeads(f Source) (h heads, err error) {
+	if h.bytes, err = readSome(f, 0, superblocks); err != nil {
+		return h, err
 	}
-	for slot := int64(0); slot < superblocks; slot += block {
-		r, found, err := parseRow(b[min(slot, int64(len(b))):min(slot+block, int64(len(b)))], slot)
+	for slot := range h.broken {
+		at := int64(slot) * block
+		b := h.bytes[min(at, int64(len(h.bytes))):]
+		r, found, err := parseRow(b[:min(block, len(b))], at)
 		if err != nil {
-			return row{}, Empty, b, err
+			return h, err
 		}
 		if found == Torn {
-			state = Torn
+			h.state = Torn
 		}
-		if r.number > newest.number {
-			newest = r
+		h.broken[slot] = found != Whole
+		if r.number > h.row.number {
+			h.row = r
 		}
 	}
-	return newest, state, b, nil
+	if h.row.number == 1 && isZero(h.bytes[:block]) {
+		h.broken[0] = false // nothing was written there yet
+	}
+	switch {
+	case h.row.number == 0:
+		return h, h.unknown(f)
+	case len(h.bytes) < superblocks: // which no cut can do
+		return h, fmt.Errorf("%w: it has %d bytes", ErrDamaged, len(h.bytes))
+	}
+	return h, nil
+}
+
+// unknown is the error of a file that begins with no whole superblock.
+func (h *heads) unknown(f Source) error {
+	ours := false
+	for at := 0; at < len(h.bytes); at += block {
+		ours = ours || bytes.HasPrefix(h.bytes[at:], []byte(magic))
+	}
+	err := scan(f, span{superblocks, superblocks + 4*rowBytes}, func(find) { ours = true })
+	if err == nil && len(h.bytes) == 0 {
+		err = fmt.Errorf("%w: it is empty", ErrNotJournal) // one of ours never is
+	} else if err == nil && ours {
+		err = fmt.Errorf("%w: neither of its superblocks, at bytes 0 and %d, is whole", ErrDamaged, block)
+	} else if err == nil {
+		err = ErrNotJournal
+	}
+	return err
 }
 
 // readSome reads n bytes, or fewer where the file ends before.
@@ -49,32 +89,55 @@ func readSome(f io.ReaderAt, off, n int64) ([]byte, error) {
 	return b[:got], err
 }
 
+// belongsTo refuses the row of a journal that was in use with another target.
+func (r *row) belongsTo(o Options, records int) error {
+	if r.identity == o.Identity || o.Adopt || r.closed && records == 0 {
+		return nil
+	}
+	then, now := sys.Identity(r.identity), sys.Identity(o.Identity)
+	differs := "its number and the time at which it was made differ"
+	switch {
+	case then.SameBirth(now):
+		differs = "its number differs: a copy, or a file system that numbers its files anew with each mount"
+	case then.Number() == now.Number():
+		differs = "the time at which it was made differs"
+	}
+	return fmt.Errorf("%w: it was in use with %v, and this is %v (%s)", ErrForeign, then, now, differs)
+}
+
+// end is where a row's records end, and the last of them.
+type end struct {
+	at       int64
+	sequence uint64
+}
+
 // walk calls use with each record of the row, in order, whose header is whole. The
 // row ends where there is no such record, where use says that one is not whole, or
 // with an error. The state is Torn if what lies there was begun as the row's next.
-func (r *row) walk(f Source, use func(record) (whole bool, err error)) (state State, err error) {
+func (r *row) walk(f Source, use func(record) (whole bool, err error)) (e end, state State, err error) {
+	e = end{r.start, r.sequence - 1}
 	size, err := f.Size()
-	if err != nil || r.number == 0 {
-		return Empty, err
+	if err != nil {
+		return e, Empty, err
 	}
-	next := record{at: r.start}
-	for sequence := r.sequence; ; sequence++ {
-		next.header, state, err = readHeader(f, next.at, size-next.at, r.salt, sequence)
+	for {
+		next := record{at: e.at}
+		next.header, state, err = readHeader(f, e.at, size-e.at, header{salt: r.salt, log: r.log, sequence: e.sequence + 1})
 		if err != nil || state != Whole {
-			return state, err
+			return e, state, err
 		}
 		whole, err := use(next)
 		if err != nil || !whole {
-			return Torn, err
+			return e, Torn, err
 		}
-		next.at += next.bytes()
+		e = end{e.at + next.bytes(), next.sequence}
 	}
 }
 
 // readHeader reads the header at off of a journal that has room bytes from there
-// on. The state is Whole when it is the record with that salt and sequence, whose
-// data are not looked at.
-func readHeader(f io.ReaderAt, off, room int64, salt, sequence uint64) (*header, State, error) {
+// on. The state is Whole when it is the record with the salt, log and sequence that
+// are wanted; its data are not looked at.
+func readHeader(f io.ReaderAt, off, room int64, want header) (*header, State, error) {
 	if room < block {
 		return nil, Empty, nil
 	}
@@ -82,7 +145,7 @@ func readHeader(f io.ReaderAt, off, room int64, salt, sequence uint64) (*header,
 	if err != nil {
 		return nil, Empty, err
 	}
-	bytes, state := parsePrefix(b, salt, sequence, room)
+	bytes, state := parsePrefix(b, want, room)
 	if state != Whole {
 		return nil, state, nil
 	}

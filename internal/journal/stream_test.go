@@ -45,7 +45,7 @@ func TestCommitFromIsCommit(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		j.row.salt = 0 // which differs else
+		j.row.salt, j.row.log = 0, 0 // which differ else
 		if i == 0 {
 			err = j.Commit(streamSize, streamExtents)
 		} else {

@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io/fs"
 	"os"
-	"path/filepath"
 )
 
 // File is an open file of package os. The zero File is none.
@@ -124,13 +123,4 @@ func (f File) ReadAt(p []byte, off int64) (int, error) {
 func (f File) WriteAt(p []byte, off int64) (int, error) {
 	n, err := f.file.WriteAt(p, off)
 	return n, bare(err)
-}
-
-// SyncDirOf makes the directory entry of path durable.
-func SyncDirOf(path string) error {
-	dir, err := OpenFile(filepath.Dir(path), 0, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }

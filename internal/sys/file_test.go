@@ -189,12 +189,6 @@ func TestDupFileOfClosedFile(t *testing.T) {
 	}
 }
 
-func TestSyncDirOf(t *testing.T) {
-	path := filepath.Join(t.TempDir(), "file")
-	must(t, os.WriteFile(path, nil, 0o644))
-	must(t, SyncDirOf(path))
-}
-
 // Others may delete and rename a file that is open here, mapped or not.
 func TestOpenFileIsShared(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "file")

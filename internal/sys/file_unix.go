@@ -6,7 +6,6 @@ import (
 	"errors"
 	"io"
 	"os"
-	"path/filepath"
 
 	"golang.org/x/sys/unix"
 )
@@ -22,7 +21,11 @@ func (f File) fd() int { return f.fdPlus1 - 1 }
 // OpenFile opens path with open(2). It never blocks on a named pipe and never
 // takes a terminal as the process's own: the caller looks at the kind first.
 func OpenFile(path string, flag OpenFlag, perm uint32) (File, error) {
-	mode := unix.O_CLOEXEC | unix.O_NONBLOCK | unix.O_NOCTTY | openLargeFile
+	return openAt(unix.AT_FDCWD, path, openMode(flag), perm)
+}
+
+func openMode(flag OpenFlag) int {
+	mode := unix.O_NONBLOCK | unix.O_NOCTTY
 	if flag&Write != 0 {
 		mode |= unix.O_RDWR
 	}
@@ -35,8 +38,12 @@ func OpenFile(path string, flag OpenFlag, perm uint32) (File, error) {
 	if flag&Truncate != 0 {
 		mode |= unix.O_TRUNC
 	}
+	return mode
+}
+
+func openAt(dir int, path string, mode int, perm uint32) (File, error) {
 	for {
-		fd, err := unix.Open(path, mode, perm)
+		fd, err := unix.Openat(dir, path, mode|unix.O_CLOEXEC|openLargeFile, perm)
 		if err == nil {
 			return File{fd + 1}, nil
 		}
@@ -143,15 +150,6 @@ func transfer(want int, step func(done int) (int, error), zero error) (int, erro
 		}
 	}
 	return done, nil
-}
-
-// SyncDirOf makes the directory entry of path durable (fsync(2) of its directory).
-func SyncDirOf(path string) error {
-	dir, err := OpenFile(filepath.Dir(path), 0, 0)
-	if err != nil {
-		return err
-	}
-	return errors.Join(dir.Sync(), dir.Close())
 }
 
 func retry(call func() error) error {

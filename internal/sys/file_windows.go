@@ -5,7 +5,6 @@ import (
 	"io"
 	"math"
 	"os"
-	"path/filepath"
 	"unsafe"
 
 	"golang.org/x/sys/windows"
@@ -262,17 +261,4 @@ func (f File) transfer(call transferCall, p []byte, off int64, zero error) (int,
 		done += int(n)
 	}
 	return done, nil
-}
-
-// SyncDirOf makes the directory entry of path durable: FlushFileBuffers on its
-// directory. Not every file system takes that; NTFS writes the entry to its
-// journal ahead of the file's own metadata, so that the FlushFileBuffers of the
-// file, which the caller has done, carries it along.
-func SyncDirOf(path string) error {
-	dir, err := OpenFile(filepath.Dir(path), Write, 0)
-	if err != nil {
-		return nil //nolint:nilerr // see above: refused without harm
-	}
-	_ = windows.FlushFileBuffers(dir.handle)
-	return dir.Close()
 }

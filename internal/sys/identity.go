@@ -1,12 +1,38 @@
 package sys
 
-import "errors"
-
-// ErrLocked says that [File.TryLock] found the file locked by another.
-var ErrLocked = errors.New("locked by another")
+import (
+	"encoding/binary"
+	"fmt"
+	"time"
+)
 
 // Identity tells a file from all others of its file system, those included that
 // had its number before: the number, and where the system keeps it the time at
 // which the file was made. It stays when the file is renamed or changed, and a
 // copy has another.
 type Identity [24]byte
+
+func identity(number uint64, seconds, nanoseconds int64) Identity {
+	var id Identity
+	binary.LittleEndian.PutUint64(id[:], number)
+	binary.LittleEndian.PutUint64(id[8:], uint64(seconds))
+	binary.LittleEndian.PutUint64(id[16:], uint64(nanoseconds))
+	return id
+}
+
+// Number is the file's number on its file system.
+func (id Identity) Number() uint64 { return binary.LittleEndian.Uint64(id[:]) }
+
+// SameBirth tells whether two files were made at the same moment, as far as that
+// is known.
+func (id Identity) SameBirth(other Identity) bool { return [16]byte(id[8:]) == [16]byte(other[8:]) }
+
+// String is "inode 12, made 2026-01-02T15:04:05.000000006Z".
+func (id Identity) String() string {
+	seconds, nanoseconds := binary.LittleEndian.Uint64(id[8:]), binary.LittleEndian.Uint64(id[16:])
+	if seconds == 0 && nanoseconds == 0 {
+		return fmt.Sprintf("inode %d", id.Number())
+	}
+	made := birth(int64(seconds), int64(nanoseconds))
+	return fmt.Sprintf("inode %d, made %s", id.Number(), made.UTC().Format(time.RFC3339Nano))
+}

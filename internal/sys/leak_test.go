@@ -40,7 +40,9 @@ func TestNoHandleIsLeaked(t *testing.T) {
 		dup, err := DupFile(file)
 		must(t, err)
 		must(t, errors.Join(dup.Close(), file.Close()))
-		must(t, SyncDirOf(path))
+		dir, _, err := OpenDirOf(path)
+		must(t, err)
+		must(t, errors.Join(dir.Sync(), dir.Close()))
 	}
 	round()
 	debug.FreeOSMemory() // what the garbage collector wants to open

@@ -8,11 +8,8 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// TryLock takes the file for this descriptor alone and does not wait: [ErrLocked]
-// when another has it, of this process or of any. It ends when the descriptor is
-// closed, by the end of the process too (flock(2) with LOCK_EX). It keeps nobody
-// from reading or writing who does not ask for it.
-func (f File) TryLock() error {
+// flock takes the file for its open description alone.
+func (f File) flock() error {
 	err := retry(func() error { return unix.Flock(f.fd(), unix.LOCK_EX|unix.LOCK_NB) })
 	if errors.Is(err, unix.EWOULDBLOCK) {
 		return ErrLocked
@@ -20,15 +17,20 @@ func (f File) TryLock() error {
 	return err
 }
 
-// SameAs tells whether path names this file (stat(2), fstat(2)).
-func (f File) SameAs(path string) (bool, error) {
-	var mine, named unix.Stat_t
-	if err := unix.Fstat(f.fd(), &mine); err != nil {
-		return false, err
-	}
-	err := retry(func() error { return unix.Stat(path, &named) })
-	if errors.Is(err, unix.ENOENT) || errors.Is(err, unix.ENOTDIR) {
-		return false, nil
-	}
-	return err == nil && mine.Dev == named.Dev && mine.Ino == named.Ino, err
+func (f File) funlock() error {
+	return retry(func() error { return unix.Flock(f.fd(), unix.LOCK_UN) })
+}
+
+// Names is how many names the file has (fstat(2)): none where it was removed.
+func (f File) Names() (int, error) {
+	var st unix.Stat_t
+	err := unix.Fstat(f.fd(), &st)
+	return int(st.Nlink), err
+}
+
+// SameFile tells whether f and other are one file, whatever its names (fstat(2)).
+func (f File) SameFile(other File) (bool, error) {
+	var mine, its unix.Stat_t
+	err := errors.Join(unix.Fstat(f.fd(), &mine), unix.Fstat(other.fd(), &its))
+	return err == nil && mine.Dev == its.Dev && mine.Ino == its.Ino, err
 }

@@ -19,6 +19,7 @@ import (
 type record struct {
 	path string
 	file sys.File
+	lock sys.Lock
 }
 
 // content is what is in it.
@@ -80,7 +81,7 @@ func newRecordIn(dir string) (*record, error) {
 		if r.file, err = sys.OpenFile(r.path, sys.Write|sys.Create|sys.Excl, 0o600); err != nil {
 			continue
 		}
-		if err = r.file.TryLock(); err == nil && r.isNamed() {
+		if r.lock, err = r.file.TryLock(); err == nil && r.isNamed() {
 			return r, nil
 		}
 		r.remove()
@@ -110,16 +111,23 @@ func (r *record) write(acts []act, told bool) error {
 // close leaves the file where something is left in it.
 func (r *record) close(left []act) {
 	if len(left) > 0 {
-		_ = r.file.Close()
+		r.letGo()
 		return
 	}
 	r.remove()
 }
 
+// letGo ends the lock, which a child that is just being forked would keep, and
+// closes the file.
+func (r *record) letGo() {
+	_ = r.lock.Release()
+	_ = r.file.Close()
+}
+
 // remove takes the file away, and the directory with the last of them.
 func (r *record) remove() {
 	_ = os.Remove(r.path)
-	_ = r.file.Close()
+	r.letGo()
 	_ = os.Remove(filepath.Dir(r.path))
 }
 
@@ -184,8 +192,8 @@ func (l *Left) cleanUp(dir string) {
 		if r.file, err = sys.OpenFile(path, sys.Write, 0); err != nil {
 			continue // another run cleans up at the same time
 		}
-		if r.file.TryLock() != nil || !r.isNamed() {
-			_ = r.file.Close()
+		if r.lock, err = r.file.TryLock(); err != nil || !r.isNamed() {
+			r.letGo()
 			continue // its run is at work
 		}
 		r.close(l.take(r))

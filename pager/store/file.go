@@ -120,6 +120,10 @@ func (f *File) Direct() bool { return f.direct.Valid() }
 // Path is the path that the file was opened with.
 func (f *File) Path() string { return f.path }
 
+// Sys is the open file, for the packages of this module that must know which it is,
+// whatever its path names by now.
+func (f *File) Sys() sys.File { return f.file }
+
 // ReadAt reads len(p) bytes at off.
 func (f *File) ReadAt(p []byte, off int64) (int, error) {
 	f.mu.RLock()
