@@ -63,24 +63,30 @@ func (m *Map) changedLocked(off, n int64) ([]sys.Span, error) {
 		return nil, nil
 	}
 	begin, length := m.pagesOf(off, n)
+	spans, err := m.findChanged(sys.Span{Off: begin, Len: length})
+	if err == nil && m.stage != nil && !m.stage.bare.Load() {
+		// mlockall(2) makes copies of pages that nobody has stored to, and without
+		// mappings a page differs when others have written to the file.
+		spans = m.stage.onlyTouched(spans)
+	}
+	return spans, err
+}
+
+func (m *Map) findChanged(one sys.Span) ([]sys.Span, error) {
 	finder := m.finder()
 	if finder == sys.FindNone {
-		return m.compareLocked(begin, length)
+		return m.compareLocked(one.Off, one.Len)
 	}
-	where := []sys.Span{{Off: begin, Len: length}}
+	where := []sys.Span{one}
 	if m.stage != nil && !m.stage.bare.Load() {
 		// Only methods have stored, and they have said where.
-		if few, ok := m.stage.fewTouched(length / sys.PageSize); ok {
-			where = within(few, where[0])
+		if few, ok := m.stage.fewTouched(one.Len / sys.PageSize); ok {
+			where = within(few, one)
 		}
 	}
 	spans, err := m.region.Changed(finder, where)
 	if err != nil { // it worked before: out of descriptors, say
-		return m.compareLocked(begin, length)
-	}
-	if m.stage != nil && !m.stage.bare.Load() {
-		// mlockall(2) makes copies of pages that nobody has stored to.
-		spans = m.stage.onlyTouched(spans)
+		return m.compareLocked(one.Off, one.Len)
 	}
 	return spans, nil
 }

@@ -112,6 +112,7 @@ func wantUsable(t *testing.T, m *filemap.Map) {
 
 // cutOffSlice is bytes of a Map whose file has become shorter.
 func cutOffSlice(t *testing.T, n int) (of *filemap.Map, b []byte) {
+	needCuts(t)
 	page := filemap.PageBytes()
 	of = open(t, writeFile(t, pattern(page+n)), filemap.ReadWrite)
 	b = of.Bytes()[page:]
