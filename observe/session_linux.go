@@ -141,7 +141,8 @@ func (s *session) letGo() error {
 
 // miss notes something that the trace will not have.
 func (s *session) miss(format string, args ...any) {
-	s.doc.Missing = append(s.doc.Missing, fmt.Sprintf(format, args...))
+	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ") // of errors that were joined
+	s.doc.Missing = append(s.doc.Missing, text)
 }
 
 func (s *session) has(format string, args ...any) {
@@ -403,6 +404,9 @@ func (s *session) hush() error {
 		s.lost += s.instance.countLost()
 	}
 	s.doc.LostEvents = s.lost
+	if err := s.journal.Problem(); err != nil {
+		s.miss("a record of what is to be undone, should this run be killed: %v", err)
+	}
 	return s.failed
 }
 

@@ -36,6 +36,10 @@ func (t *timeline) summarize() {
 	s.Advice = adviceFor(t.doc)
 }
 
+// wastefulRandom is how many times a page a device reads in the time that it takes to
+// wait for one: then waiting for each is quicker than reading more.
+const wastefulRandom = 32
+
 // unseen compares with getrusage. The kernel counts a fault that it takes itself,
 // to fill the stack of a program that execve(2) begins say, and tells perf of none
 // (mm_account_fault in its mm/memory.c).
@@ -45,14 +49,14 @@ func (f *Faults) unseen() int64 { return max(f.RusageMinor+f.RusageMajor-f.Total
 func adviceFor(d *Document) []string {
 	advice := []string{}
 	s := &d.Summary
-	if a := s.Pages.ReadAmplification; a != nil && *a > 4 && d.Settings.Pattern == Random && d.Settings.Advice != "random" {
+	if a := s.Pages.ReadAmplification; a != nil && *a > wastefulRandom && d.Settings.Pattern == Random && d.Settings.Advice != "random" {
 		advice = append(advice, fmt.Sprintf("The device read %.0f bytes for each byte of the pages touched: random access wants MADV_RANDOM (try --advise random).", *a))
 	}
 	if s.Faults.Slept > 0 {
 		advice = append(advice, fmt.Sprintf("%d of the faults counted as minor slept all the same, for reads under way: count sleeps and not only major faults.", s.Faults.Slept))
 	}
 	if s.Faults.Major+s.Faults.Slept > 0 {
-		advice = append(advice, "A fault that sleeps holds a Go scheduler's processor: load pages by a system call (MADV_POPULATE_READ, or this module's ReadAt and View) before touching them.")
+		advice = append(advice, "In a Go program a fault that sleeps blocks the scheduler's P, and a system call does not: load pages by one (MADV_POPULATE_READ, or this module's ReadAt and View) before touching them.")
 	}
 	if s.Pages.SwappedIn > 0 {
 		advice = append(advice, "Changed private pages have no home in a file, so they go through swap: a shared mapping's pages are written to their file instead.")
