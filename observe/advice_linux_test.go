@@ -109,6 +109,32 @@ func accessed(t *testing.T, path, access, advice string) (cost, string) {
 	return cost{}, ""
 }
 
+// Of a file in memory too: its translations are set by one call, without faults.
+func TestAdviceHelpsInMemory(t *testing.T) {
+	path := newFile(t, 64<<20+64<<10)
+	writeInPages(t, path)
+	faults := func(access, advice string) (int64, string) {
+		d, err := observed(t, t.Context(), CommandOptions{}, "OBSERVE_TEST_ACCESS", access+"/"+advice+path)
+		must(t, err)
+		for _, f := range d.Summary.Files {
+			if f.Path == path {
+				return f.Minor + f.Major, strings.Join(d.Summary.Advice, "\n")
+			}
+		}
+		return 0, ""
+	}
+	before, advice := faults("scan", "")
+	if !strings.Contains(advice, "in order, on pages that were in memory") {
+		t.Errorf("%d faults: %q", before, advice)
+	}
+	if after, _ := faults("scan", "populate"); after > before/10 {
+		t.Errorf("%d faults became %d", before, after)
+	}
+	if n, advice := faults("far apart", ""); strings.Contains(advice, "in memory") {
+		t.Errorf("%d faults far apart: %q", n, advice)
+	}
+}
+
 // What a report advises without reserve, makes the program cheaper: of the faults that
 // wait, or of the bytes read, there are fewer. A program that reads on from where it is
 // is not advised to turn readahead off.
