@@ -126,8 +126,93 @@ func TestLongTraceIsCut(t *testing.T) {
 		events[i] = event.New(event.Fault, int64(i), 1, int64(i)*4096)
 	}
 	var b bytes.Buffer
-	if err := HTML(&b, observe.OfPager(events, "f", 1<<30, 4096)); err != nil || !strings.Contains(b.String(), "5 events at the end") {
+	if err := HTML(&b, observe.OfPager(events, "f", 1<<30, 4096)); err != nil || !strings.Contains(b.String(), ">5 events, evenly in each phase") {
 		t.Errorf("a page of %d bytes, %v", b.Len(), err)
+	}
+}
+
+// phased is a trace of three phases, as a memory limit makes it: touches that fault,
+// very many, then pages that go to swap, then a few that come back.
+func phased() []event.Event {
+	var events []event.Event
+	add := func(name, phase string, within int) int {
+		e := event.New(name, int64(len(events))*1000, 500, int64(len(events))*4096)
+		e.ID, e.Within, e.Phase, e.Seen, e.Thread, e.Address, e.Frame = len(events)+1, within, phase, "tracepoint", 123456, 0x7fde740af000, 0x14a681
+		events = append(events, e)
+		return e.ID
+	}
+	for range 9000 {
+		at := add(event.Access, "read", 0)
+		fault := add(event.Fault, "read", at)
+		add(event.Lookup, "read", fault)
+		add(event.Add, "read", fault)
+	}
+	for i := range 3000 {
+		at := add(event.Access, "store privately", 0)
+		add(event.CopyOnWrite, "store privately", at)
+		if i > 2900 {
+			add(event.SwapOut, "store privately", at)
+		}
+	}
+	for i := range 1000 {
+		at := add(event.Access, "read again", 0)
+		if i%2 == 1 {
+			add(event.SwapIn, "read again", at)
+		}
+	}
+	return events
+}
+
+// Every phase is in the page, with all that happens in it, evenly, and whole steps.
+func TestPageHasEveryPhase(t *testing.T) {
+	events := phased()
+	chosen := pick(events, MostPageEvents)
+	if len(chosen) > MostPageEvents || len(chosen) < MostPageEvents*9/10 {
+		t.Errorf("%d events", len(chosen))
+	}
+	count, ids := map[string]int{}, map[int]bool{}
+	for i, e := range chosen {
+		count[e.Phase]++
+		count[e.Name]++
+		if e.Within != 0 && !ids[e.Within] || i > 0 && e.ID <= chosen[i-1].ID {
+			t.Fatalf("event %d is within %d, after %d", e.ID, e.Within, chosen[max(i-1, 0)].ID)
+		}
+		ids[e.ID] = true
+	}
+	for what, least := range map[string]int{"read": 1800, "store privately": 1800, "read again": 1500, event.SwapIn: 500, event.SwapOut: 20} {
+		if count[what] < least {
+			t.Errorf("%d of %s, expected %d or more", count[what], what, least)
+		}
+	}
+	middle := 0
+	for _, e := range chosen {
+		if e.Phase == "read" && e.ID > 12000 && e.ID <= 24000 {
+			middle++
+		}
+	}
+	if middle < count["read"]/4 || middle > count["read"]/2 {
+		t.Errorf("%d of %d events are from the middle third", middle, count["read"])
+	}
+	var b bytes.Buffer
+	if err := HTML(&b, observe.OfPager(events, "f", 1<<30, 4096)); err != nil || b.Len() > 1_500_000 {
+		t.Errorf("a page of %d bytes, %v", b.Len(), err)
+	}
+}
+
+// A step without end, and a trace of one phase, have room too.
+func TestPickHasBounds(t *testing.T) {
+	var events []event.Event
+	for i := range 1000 {
+		e := event.New(event.Fault, int64(i), 1, 0)
+		if e.ID = i + 1; i > 0 {
+			e.Within = 1
+		}
+		events = append(events, e)
+	}
+	for _, most := range []int{1, 7, 100, 999, 1000, 5000} {
+		if n := len(pick(events, most)); n > most || n == 0 {
+			t.Errorf("%d of %d", n, most)
+		}
 	}
 }
 

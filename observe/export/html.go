@@ -26,9 +26,10 @@ var pageJS string
 
 var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
 
-// MostPageEvents is how many events a page holds; the rest of a longer trace is
-// left out, and the page says so. JSON has all of them.
-const MostPageEvents = 25_000
+// MostPageEvents is how many events a page holds, so that it stays below 1.5 MB. Of a
+// longer trace some are left out, evenly in each phase, and the page says so. JSON has
+// all that were kept.
+const MostPageEvents = 6_000
 
 // page is what page.html draws. The template escapes its text.
 type page struct {
@@ -42,7 +43,7 @@ type page struct {
 	Sources  string
 	Missing  []string
 	Lost     int64
-	LeftOut  int
+	LeftOut  int64
 	Stages   []pageStage
 	Figures  []pageFigure
 	Advice   []string
@@ -90,18 +91,17 @@ func HTML(w io.Writer, d *observe.Document) error {
 }
 
 // pageData is the document as the script reads it, with the words for its events.
-func pageData(d *observe.Document) (template.JS, int, error) {
-	short := *d
-	left := max(0, len(d.Events)-MostPageEvents)
-	short.Events = d.Events[:len(d.Events)-left]
-	if short.Events == nil {
-		short.Events = []event.Event{}
+func pageData(d *observe.Document) (template.JS, int64, error) {
+	type trace struct {
+		*observe.Document
+		Events []pageEvent `json:"events"` // hides the document's
 	}
+	events := pick(d.Events, MostPageEvents)
 	text, err := json.Marshal(struct { // which escapes <, > and & by itself
-		Trace      *observe.Document `json:"trace"`
-		Vocabulary []event.Info      `json:"vocabulary"`
-	}{&short, event.Vocabulary})
-	return template.JS(text), left, err
+		Trace      trace        `json:"trace"`
+		Vocabulary []event.Info `json:"vocabulary"`
+	}{trace{d, pageEvents(events)}, event.Vocabulary})
+	return template.JS(text), max(d.EventsTotal, int64(len(d.Events))) - int64(len(events)), err
 }
 
 // policy lets the page do nothing but show itself, in its own style and by its own

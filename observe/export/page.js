@@ -3,6 +3,12 @@
 const { trace, vocabulary } = JSON.parse(document.getElementById("data").textContent);
 const events = trace.events, pageBytes = trace.machine.page_bytes || 4096;
 const words = Object.fromEntries(vocabulary.map(v => [v.name, v]));
+for (const e of events) { // what the page leaves out since it follows from the rest
+  e.stage = words[e.name].stage;
+  e.duration_ns ??= 0;
+  e.self_ns ??= e.duration_ns;
+  e.file ??= 0;
+}
 const $ = id => document.getElementById(id);
 const SVG = "http://www.w3.org/2000/svg";
 let language = (navigator.language || "en").startsWith("zh") ? "zh" : "en";
