@@ -5,7 +5,6 @@ package observe
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
 	"sort"
 	"strings"
 
@@ -265,17 +264,17 @@ func (a *attribution) finish() {
 		}
 	}
 	s.Faults.Total = s.Faults.Minor + s.Faults.Major
-	sort.SliceStable(s.Files, func(i, j int) bool { return slices.Compare(s.Files[i].weight(), s.Files[j].weight()) > 0 })
+	sort.SliceStable(s.Files, func(i, j int) bool { return s.Files[i].weight() > s.Files[j].weight() })
 	s.Advice = a.advice()
 }
 
-// weight orders files: by the time that faults took, then by what was read.
-func (f *FileFaults) weight() []int64 {
-	read := int64(0)
+// weight orders files: by the time that faults took and that reads may have taken, a
+// nanosecond a byte.
+func (f *FileFaults) weight() int64 {
 	if f.ReadBytes != nil {
-		read = *f.ReadBytes
+		return f.TimeNS + *f.ReadBytes
 	}
-	return []int64{f.TimeNS, read}
+	return f.TimeNS
 }
 
 func (w *fileWork) close(a *attribution) {

@@ -163,7 +163,7 @@ func (p *printer) command() {
 			calls = grouped(*f.ReadCallPages)
 		}
 		p.line("%8s %8s %8s %10s %10s %8s %9s %8s  %s", grouped(f.Minor), grouped(f.Major), grouped(f.Slept),
-			duration(f.TimeNS), duration(f.SlowestNS), grouped(f.DistinctPages), read, calls, plain(f.Path))
+			p.timed(f, f.TimeNS), p.timed(f, f.SlowestNS), grouped(f.DistinctPages), read, calls, plain(f.Path))
 	}
 	p.line("")
 	p.slowest()
@@ -183,6 +183,14 @@ func (p *printer) command() {
 var endedBy = map[string]string{
 	observe.EndedBySignal:   ", until a signal ended the trace",
 	observe.EndedByDuration: ", which was the time asked for",
+}
+
+// timed is how long faults took, where there were any.
+func (p *printer) timed(f *observe.FileFaults, ns int64) string {
+	if f.Minor+f.Major == 0 {
+		return "–"
+	}
+	return duration(ns)
 }
 
 // reads tells what was read in all, also by system calls, of which no fault tells.
