@@ -144,7 +144,7 @@ func (m *Map) AdviseDestructive(a DestructiveAdvice, off, n int64) error {
 		if m.mode != ReadWrite {
 			return m.fail(op, off, n, fmt.Errorf("%w: Remove needs a ReadWrite mapping", ErrOption))
 		}
-		if page := int64(sys.PageSize); (m.offset+off)%page != 0 || (m.offset+off+n)%page != 0 {
+		if page := int64(m.unit()); (m.offset+off)%page != 0 || (m.offset+off+n)%page != 0 {
 			return m.fail(op, off, n, fmt.Errorf("%w: Remove takes whole pages of %d bytes of the file", ErrAlignment, page))
 		}
 	}

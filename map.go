@@ -22,18 +22,19 @@ import (
 // A Map that is dropped without Close stays mapped until the process ends: no
 // finalizer unmaps it, since a slice of it may still be in use.
 type Map struct {
-	size    atomic.Int64 // the number of bytes; changed by Resize, Append and Refresh alone
-	data    []byte       // these bytes and those reserved behind them, inside region; set once; nil when backing is Read
-	region  sys.Region   // whole pages; the zero Region for an empty mapping that cannot grow
-	begin   int          // where data begins in region
-	offset  int64        // of data in the file
-	mode    Mode
-	flags   Flag
-	fixed   bool // a Range with a length
-	backing Backing
-	path    string
-	known   known  // which pages need no system call before they are touched
-	ticket  uint64 // of the openTracker; 0: none
+	size     atomic.Int64 // the number of bytes; changed by Resize, Append and Refresh alone
+	data     []byte       // these bytes and those reserved behind them, inside region; set once; nil when backing is Read
+	region   sys.Region   // whole pages; the zero Region for an empty mapping that cannot grow
+	begin    int          // where data begins in region
+	offset   int64        // of data in the file
+	mode     Mode
+	flags    Flag
+	fixed    bool // a Range with a length
+	hugePage int  // of hugetlbfs, in bytes; 0: pages are as usual
+	backing  Backing
+	path     string
+	known    known  // which pages need no system call before they are touched
+	ticket   uint64 // of the openTracker; 0: none
 
 	closed atomic.Bool
 
@@ -194,11 +195,7 @@ func setSize(f sys.File, size int64, sparse bool) error {
 	case sparse:
 		return f.Truncate(size)
 	}
-	err := f.Allocate(0, size)
-	if sys.NoSpace(err) {
-		return fmt.Errorf("%w (free space, or ask for less; filemap.Sparse puts the error off to the store)", err)
-	}
-	return err
+	return spaceError(f.Allocate(0, size))
 }
 
 // removeIf takes back a file that a failed Create has made. The failure is what
@@ -271,10 +268,11 @@ func mapOrClose(f sys.File, path string, c *config) (*Map, error) {
 
 // mapFile makes the Map of c's range of f.
 func mapFile(f sys.File, path string, c *config) (*Map, error) {
-	size, err := regularSize(f)
+	st, err := regularStat(f)
 	if err != nil {
 		return nil, openError(path, err)
 	}
+	size := st.Size
 	m := &Map{path: path, mode: c.mode, flags: c.flags, backing: native, offset: c.offset, file: f, data: []byte{}}
 	m.grow.end = size
 	n := c.length
@@ -293,9 +291,11 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 	if c.has(Staged) {
 		m.stage = newStage(c, f)
 	}
-	aligned := c.offset &^ int64(sys.Granularity-1)
+	err = m.useHugePages(c, st)
+	aligned := c.offset &^ int64(max(sys.Granularity, m.unit())-1)
 	m.begin = int(c.offset - aligned)
 	switch {
+	case err != nil:
 	case m.capacity == 0:
 		return m, nil
 	case c.has(Unmapped):
@@ -309,8 +309,9 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 		if err == nil {
 			room := c.tailRoom(n)
 			err = m.attach(int(m.capacity), func(n int) (sys.Region, error) {
-				return sys.MapFile(f, aligned, n+room, c.prot(), c.sharing())
+				return sys.MapFile(f, aligned, roundUp(n+room, m.unit()), c.prot(), c.sharing())
 			})
+			err = m.explainHuge(err)
 		}
 		if err == nil {
 			m.layer.on, m.layer.id = c.layered, c.layer
@@ -321,7 +322,7 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 		err = errors.Join(err, m.endWhole())
 		m.grow.whole.on, m.grow.end = false, m.offset+n
 	}
-	if err != nil && c.mayRead(err) {
+	if err != nil && c.mayRead(err) && (m.hugePage == 0 || c.mode == ReadOnly) {
 		m.data, m.backing = nil, Read
 		return m, nil
 	}
@@ -396,22 +397,28 @@ func (m *Map) applyOptions(c *config) error {
 	return nil
 }
 
-// regularSize returns the size of a regular file, and refuses everything else,
-// a file that has bytes but no size (procfs, sysfs) included.
+// regularSize returns the size of a regular file, and refuses everything else.
 func regularSize(f sys.File) (int64, error) {
+	st, err := regularStat(f)
+	return st.Size, err
+}
+
+// regularStat returns the status of a regular file, and refuses everything else,
+// a file that has bytes but no size (procfs, sysfs) included.
+func regularStat(f sys.File) (sys.Stat, error) {
 	st, err := f.Stat()
 	if err != nil {
-		return 0, err
+		return st, err
 	}
 	if st.Kind != sys.Regular {
-		return 0, fmt.Errorf("%w, this is %v", ErrNotRegular, st.Kind)
+		return st, fmt.Errorf("%w, this is %v", ErrNotRegular, st.Kind)
 	}
 	if st.Size == 0 {
 		if n, _ := f.ReadAt(make([]byte, 1), 0); n > 0 {
-			return 0, fmt.Errorf("%w, this one's size is not known to the kernel (read it instead)", ErrNotRegular)
+			return st, fmt.Errorf("%w, this one's size is not known to the kernel (read it instead)", ErrNotRegular)
 		}
 	}
-	return st.Size, nil
+	return st, nil
 }
 
 func (c *config) prot() sys.Prot {

@@ -207,7 +207,8 @@ func (r rangeOption) apply(c *config) { c.offset, c.length = r.offset, r.n }
 //
 // The region is mapped beyond the end of the file (mmap(2)). Windows cannot do
 // that: there the file itself is as long, and sparse, until Close cuts it to the
-// Map's length; a ReadOnly Map that is to have more than the file is unsupported.
+// Map's length; a ReadOnly Map that is to have more than the file is unsupported. Nor
+// can hugetlbfs: [ErrHugePages].
 func Reserve(n int64) Option { return reserveOption(n) }
 
 type reserveOption int64

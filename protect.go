@@ -4,8 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-
-	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // Protect makes the pages of [off, off+n) read-only ([ReadOnly]) or writable
@@ -52,7 +50,7 @@ func (m *Map) Protect(mode Mode, off, n int64) error {
 // wholePages checks that [off, off+n) covers pages that hold nothing else of the
 // mapping.
 func (m *Map) wholePages(op string, off, n int64) error {
-	page := int64(sys.PageSize)
+	page := int64(m.unit())
 	begin, end := m.offset+off, m.offset+off+n
 	if (begin%page != 0 && off != 0) || (end%page != 0 && off+n < m.Len()) {
 		return m.fail(op, off, n, fmt.Errorf("%w: the range must be whole pages of %d bytes of the file", ErrAlignment, page))

@@ -61,6 +61,9 @@ func (m *Map) Resize(n int64) error {
 	case n > m.capacity:
 		return m.fail("resize", 0, n, fmt.Errorf("%w: %d bytes are reserved", ErrReserved, m.capacity))
 	}
+	if err := m.onHugePages(n); err != nil {
+		return m.fail("resize", 0, n, err)
+	}
 	if err := m.trimLocked(); err != nil {
 		return m.fail("resize", 0, n, err)
 	}

@@ -180,10 +180,8 @@ func (m *Map) StartWriteback(off, n int64) error {
 
 // pagesOf widens [off, off+n) of the mapping to whole pages of its region.
 func (m *Map) pagesOf(off, n int64) (begin, length int) {
-	page := sys.PageSize
-	begin = (m.begin + int(off)) &^ (page - 1)
-	end := (m.begin + int(off+n) + page - 1) &^ (page - 1)
-	return begin, end - begin
+	begin = (m.begin + int(off)) &^ (m.unit() - 1)
+	return begin, roundUp(m.begin+int(off+n), m.unit()) - begin
 }
 
 // alignedOffset is where the region begins in the file.

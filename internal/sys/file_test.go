@@ -46,7 +46,7 @@ func TestOpenFile(t *testing.T) {
 			}
 			st, err := f.Stat()
 			must(t, errors.Join(err, f.Close()))
-			if st != (Stat{Size: test.size, Kind: Regular}) {
+			if st.Size != test.size || st.Kind != Regular {
 				t.Errorf("%+v", st)
 			}
 		})

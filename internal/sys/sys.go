@@ -53,8 +53,9 @@ func (k Kind) String() string {
 
 // Stat is what the library needs to know of an open file.
 type Stat struct {
-	Size int64 // in bytes
-	Kind Kind
+	Size  int64 // in bytes
+	Kind  Kind
+	Block int64 // in which the file is best read and written, in bytes; 0: not known
 }
 
 // OpenFlag says how [OpenFile] opens a file.
