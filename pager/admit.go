@@ -76,9 +76,7 @@ func (m *Mapping) readThrough(ctx context.Context, p []byte, at uint64) (int, er
 		return 0, nil
 	}
 	defer m.tasks.end()
-	c := &m.table[page]
-	w := c.load()
-	if w.state() != absent || !c.swap(w, w.in(faulting)) {
+	if !m.claimAbsent(page) {
 		return 0, nil
 	}
 	begun := m.pager.now()
@@ -129,7 +127,7 @@ func (m *Mapping) passOn(page uint64, buffer []byte, err error) {
 		return
 	}
 	p.stats.passed.Add(1)
-	c.set(c.load(), 0)
+	m.setAbsent(page, c.load())
 	if errors.Is(err, errUnfinished) {
 		err = nil // the others look again
 	}

@@ -3,8 +3,11 @@ package pager
 import (
 	"fmt"
 	"hash/crc32"
+	"math"
+	"runtime"
 	"sync/atomic"
 
+	"github.com/filemap-go/filemap/internal/sys"
 	"github.com/filemap-go/filemap/pager/store"
 )
 
@@ -56,10 +59,30 @@ type Checksums struct {
 }
 
 // NewChecksums returns a checker that knows no page yet of a store of size bytes;
-// pageBytes is that of the pager.
-func NewChecksums(size int64, pageBytes int) *Checksums {
-	n := int64(pageBytes)
-	return &Checksums{n, make([]atomic.Uint64, (size+n-1)/n)}
+// pageBytes is that of the pager. [ErrTooLarge] where there are no addresses for
+// that many checksums; their memory comes as pages are read and written.
+func NewChecksums(size int64, pageBytes int) (*Checksums, error) {
+	switch {
+	case size < 0 || pageBytes <= 0:
+		return nil, fmt.Errorf("%w: checksums of %d bytes in pages of %d", ErrConfig, size, pageBytes)
+	case size == 0:
+		return &Checksums{pageBytes: int64(pageBytes)}, nil
+	}
+	pages := (size-1)/int64(pageBytes) + 1
+	if pages > (math.MaxInt-int64(sys.PageSize))/8 {
+		return nil, ErrTooLarge
+	}
+	region, err := sys.MapAnonymous(int(pages*8), sys.ProtRead|sys.ProtWrite, false)
+	if err != nil {
+		if sys.NoMemory(err) {
+			err = fmt.Errorf("%w: %w", ErrTooLarge, err)
+		}
+		return nil, err
+	}
+	_ = region.Advise(sys.NoHugePage, 0, region.Len()) // where there are none, there is no advice
+	c := &Checksums{int64(pageBytes), sys.View[atomic.Uint64](region.Bytes()[:pages*8])}
+	runtime.AddCleanup(c, func(r sys.Region) { _ = r.Release() }, region)
+	return c, nil
 }
 
 // ChecksumsOf reads all of a store and returns a checker for it; pageBytes is
@@ -70,7 +93,10 @@ func ChecksumsOf(s store.Store, pageBytes int) (*Checksums, error) {
 	if err != nil {
 		return nil, err
 	}
-	c := NewChecksums(size, pageBytes)
+	c, err := NewChecksums(size, pageBytes)
+	if err != nil {
+		return nil, err
+	}
 	page := make([]byte, pageBytes)
 	for i := range c.sums {
 		off := int64(i) * c.pageBytes
@@ -85,6 +111,7 @@ func ChecksumsOf(s store.Store, pageBytes int) (*Checksums, error) {
 
 // Verify returns an [ErrCorrupt] for a page whose checksum is another.
 func (c *Checksums) Verify(off int64, page []byte) error {
+	defer runtime.KeepAlive(c)
 	got := sumWord(page)
 	known := &c.sums[off/c.pageBytes]
 	if known.CompareAndSwap(0, got) {
@@ -97,6 +124,9 @@ func (c *Checksums) Verify(off int64, page []byte) error {
 }
 
 // Written notes the checksum of a page.
-func (c *Checksums) Written(off int64, page []byte) { c.sums[off/c.pageBytes].Store(sumWord(page)) }
+func (c *Checksums) Written(off int64, page []byte) {
+	c.sums[off/c.pageBytes].Store(sumWord(page))
+	runtime.KeepAlive(c)
+}
 
 func sumWord(page []byte) uint64 { return 1<<32 | uint64(crc32.Checksum(page, castagnoli)) }

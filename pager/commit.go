@@ -150,10 +150,7 @@ func (m *Mapping) Commit(ctx context.Context) error {
 // Nobody makes more of them: the gate is closed, or the caller does not mind.
 func (m *Mapping) changed() []uint64 {
 	var pages []uint64
-	for chunk := range (uint64(len(m.table)) + chunkPages - 1) / chunkPages {
-		if !m.chunks.has(chunk) {
-			continue
-		}
+	for chunk := range m.chunks.all() {
 		for page := chunk * chunkPages; page < min((chunk+1)*chunkPages, uint64(len(m.table))); page++ {
 			if w := m.settled(page); w.isChanged() {
 				pages = append(pages, page)
@@ -246,6 +243,7 @@ func (m *Mapping) settle(page uint64) {
 		switch {
 		case w.state() == swapped:
 			if c.swap(w, 0) {
+				m.leave(page)
 				m.pager.swap.release(w.slot())
 				return
 			}
@@ -297,7 +295,7 @@ func (m *Mapping) Discard(ctx context.Context) error {
 		if err != nil {
 			c.set(v.word, inSwap(v.word.slot(), v.word.sum()))
 		} else {
-			c.set(v.word, 0)
+			m.setAbsent(v.page, v.word)
 			m.pager.swap.release(v.word.slot())
 		}
 		m.pager.waits.finish(v.page, c, nil)

@@ -61,7 +61,10 @@ func TestBadOptions(t *testing.T) {
 	page := int64(sys.PageSize)
 	p := newPager(t, 4, nil)
 	s := store.NewMemory(10*page + 5)
-	sums := NewChecksums(10*page, sys.PageSize)
+	sums, err := NewChecksums(10*page, sys.PageSize)
+	if err != nil {
+		t.Fatal(err)
+	}
 	for name, test := range map[string]struct {
 		options Options
 		is      error

@@ -30,7 +30,7 @@ func (p *Pager) tellAccess(m *Mapping, begun, off int64, n int, write bool) {
 func (p *Pager) emit(name string, m *Mapping, begun, off, n int64, write bool) {
 	e := event.New(name, begun, p.now()-begun, m.base+off)
 	e.Length, e.Write, e.File = n, write, int(m.id)
-	e.Address = uint64(m.region.Addr()) + uint64(off)
+	e.Address = uint64(m.region.Addr()) + m.at.pages + uint64(off)
 	e.Seen = "pager"
 	if err := p.callEvents(e); err != nil {
 		p.mu.Lock()

@@ -46,7 +46,9 @@ func apart(f func() error) error {
 	go func() {
 		err := errExited
 		defer func() {
-			_ = recover() // of a journal, which is no store
+			if v := recover(); v != nil && v != errDevice { // of a journal, which is no store
+				panic(v)
+			}
 			result <- err
 		}()
 		err = f()

@@ -81,7 +81,7 @@ func (m *Mapping) claim(page uint64, n int) int {
 		w := c.load()
 		switch {
 		case w.state() == absent:
-			if !c.swap(w, w.in(faulting)) {
+			if !m.claimAbsent(page + uint64(i)) {
 				return i
 			}
 		case w.state() == swapped && i == 0:

@@ -94,6 +94,7 @@ type Mapping struct {
 	pager    *Pager
 
 	table  []cell
+	blocks []block
 	chunks chunks
 	mode   Mode
 	id     uint64
@@ -102,20 +103,23 @@ type Mapping struct {
 	store  *backing
 	check  Checker
 	region sys.Region
+	at     layout // of the region
 
-	ahead    readahead
-	scan     atomic.Pointer[scan] // the one that is under way
-	scanMin  uint64               // pages that a stream must have gone on for; 0: no scans
-	writes   atomic.Uint64        // of the store, that have ended
-	syncTurn chan struct{}        // held by the one Sync, Commit, Discard or Close
-	gate     *gate                // Transactional: keeps writers out of a commit
-	commits  *committer           // Transactional
+	tablesGone bool // guarded by Pager.idle.mu
+	ahead      readahead
+	scan       atomic.Pointer[scan] // the one that is under way
+	scanMin    uint64               // pages that a stream must have gone on for; 0: no scans
+	writes     atomic.Uint64        // of the store, that have ended
+	syncTurn   chan struct{}        // held by the one Sync, Commit, Discard or Close
+	gate       *gate                // Transactional: keeps writers out of a commit
+	commits    *committer           // Transactional
 
 	tasks tasks
 }
 
-// Map maps a range of a store: it reserves as many addresses, and a page table of
-// 8 bytes a page, and reads nothing. The store must stay open until the mapping
+// Map maps a range of a store: it reserves as many addresses, and those of a page
+// table of 8 bytes a page, and reads nothing. Memory for the table is taken, and
+// given back, as pages come and go: [Pager.Overhead]. The store must stay open until the mapping
 // is closed, and others must not change it, unless it is only read and they
 // append.
 //
@@ -187,12 +191,11 @@ func (m *Mapping) rangeOf(o Options) (int64, error) {
 	return o.Length, nil
 }
 
-// reserve takes addresses and a page table. The memory behind them comes page by
-// page, as they are written to: no huge pages, which would bring 512 at once.
+// reserve takes addresses and a page table.
 func (m *Mapping) reserve(length int64) error {
 	p := m.pager
 	pages := (uint64(length) + uint64(p.pageBytes) - 1) >> p.shift
-	if pages > math.MaxInt>>p.shift || pages >= 1<<pageIDBits {
+	if pages >= 1<<pageIDBits || p.layoutOf(pages, uint64(sys.TableSpan)).end > math.MaxInt {
 		return ErrTooLarge
 	}
 	m.size, m.shift, m.inPage = uint64(length), p.shift, uint64(p.pageBytes)-1
@@ -201,24 +204,12 @@ func (m *Mapping) reserve(length int64) error {
 	if pages == 0 {
 		return nil
 	}
-	region, err := sys.MapAnonymous(int(pages<<p.shift), sys.ProtRead|sys.ProtWrite, false)
-	if err != nil {
-		if sys.NoMemory(err) {
-			err = fmt.Errorf("%w: %w", ErrTooLarge, err)
-		}
+	if err := m.reserveTables(pages); err != nil {
 		return err
 	}
-	// Best effort: systems without the advice have no such pages to fear.
-	_ = region.Advise(sys.NoHugePage, 0, region.Len())
-	m.region, m.data = region, region.Bytes()
-	m.table = make([]cell, pages)
-	m.chunks = newChunks(pages)
 	if p.config.Events == nil && !p.config.CountHits {
 		m.hot = m.table
 	}
-	// Addresses are given back when nobody can reach the mapping any more: until
-	// then who reads without a pin may be looking at them.
-	runtime.AddCleanup(m, func(r sys.Region) { _ = r.Release() }, region)
 	return nil
 }
 
@@ -290,6 +281,7 @@ func (m *Mapping) close(op string, write bool) error {
 	}
 	ended = true
 	m.pager.delist(m)
+	m.vacateTables()
 	defer m.store.release()
 	m.pager.tell(event.Unmap, m, begun, 0, uint64(len(m.table)), false)
 	var err error
@@ -357,7 +349,7 @@ func (m *Mapping) vacate(claimed []victim) {
 // that no page can come in.
 func (m *Mapping) claimAll(op string) ([]victim, error) {
 	var claimed []victim
-	for page := range uint64(len(m.table)) {
+	for page := range m.occupied() {
 		c := &m.table[page]
 		for w := c.load(); w.state() == resident || w.state() == evicting; w = c.load() {
 			if w.state() == evicting { // by reclaim
@@ -379,10 +371,9 @@ func (m *Mapping) claimAll(op string) ([]victim, error) {
 
 // dropSwapped gives the slots of all pages in swap back.
 func (m *Mapping) dropSwapped() {
-	for page := range uint64(len(m.table)) {
-		c := &m.table[page]
-		if w := c.load(); w.state() == swapped {
-			c.set(w, 0)
+	for page := range m.occupied() {
+		if w := m.table[page].load(); w.state() == swapped {
+			m.setAbsent(page, w)
 			m.pager.swap.release(w.slot())
 		}
 	}

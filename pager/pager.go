@@ -18,13 +18,13 @@
 // The files are the processes:
 //
 //	1 map        mapping.go
-//	2 translate  pagetable.go pin.go
+//	2 translate  pagetable.go blocks.go pin.go
 //	3 fault      fault.go waits.go readahead.go scan.go admit.go
 //	4 reclaim    frames.go reclaim.go writeback.go swap.go commit.go
 //
 // Lock order, each optional: Mapping.gate, Mapping.syncTurn, Pager.turn, then one
-// of Pager.policyMu, a shard of waits, swap.mu, frames.mu or readahead.mu, none
-// of which is held while another is taken or a store is called.
+// of Pager.policyMu, a shard of waits, swap.mu, frames.mu, idle.mu, tasks.mu or
+// readahead.mu, none of which is held while another is taken or a store is called.
 package pager
 
 import (
@@ -117,6 +117,7 @@ type Pager struct {
 	swap    *swapFile // nil without swap
 	pieces  buffers   // of scans
 	admit   admission
+	idle    idleBlocks
 	stats   statistics
 	scratch sync.Pool // of *scratch, for swapping out and stable writes
 
@@ -181,6 +182,7 @@ func (p *Pager) configure(c Config) error {
 	p.shift = uint(bits.TrailingZeros(uint(c.PageBytes)))
 	limit := c.Budget >> p.shift
 	p.frames.init(limit)
+	p.initBlocks()
 	var err error
 	if p.policy, err = policy.New(c.Policy, int(limit)); err != nil {
 		return fmt.Errorf("%w: %w", ErrConfig, err)
@@ -209,17 +211,24 @@ func (p *Pager) PageBytes() int { return p.pageBytes }
 func (p *Pager) Budget() int64 { return p.frames.limit << p.shift }
 
 // Overhead is a bound of the memory, in bytes, that the pager needs beside its
-// budget: 8 bytes and a 512th of them for each page of each mapping, 64 for each
-// frame (the policy's memory, and what is known of pages in swap), and 16 MiB for
-// buffers and goroutines that are reading, writing or swapping.
+// budget with the mappings that it has now:
+//
+//   - for page tables, its own and the kernel's for the pages' addresses, 8 KiB for
+//     each 2 MiB of a mapping in which there is a page in memory or in swap. That is
+//     16 bytes for each page where they lie together; where they lie far apart, as
+//     under random accesses to a mapping much larger than the budget, it is at most
+//     8 KiB for each frame and each slot of swap. The tables of up to 8 MiB more are
+//     kept for pages that come again, and those of which no page is left are given
+//     back. (With pages of 4 KiB. Larger ones need less: a table and a page's size
+//     for each. Windows keeps all tables that were used.)
+//   - for the upper levels of these, 10 bytes for each MiB of a mapping;
+//   - 96 bytes for each frame: the policy's memory, and what is known of pages that
+//     are in swap too;
+//   - 16 MiB for buffers and goroutines that are reading, writing or swapping.
 func (p *Pager) Overhead() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	total := int64(16<<20) + 64*p.frames.limit
-	for _, m := range p.mappings {
-		total += int64(len(m.table))*8 + int64(len(m.chunks))*8
-	}
-	return total
+	return int64(16<<20) + 96*p.frames.limit + p.tableBytes()
 }
 
 // Close closes all mappings, as [Mapping.Close] does, and the swap file. If one

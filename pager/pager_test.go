@@ -11,7 +11,6 @@ import (
 	"path/filepath"
 	"sync"
 	"testing"
-	"unsafe"
 
 	"github.com/filemap-go/filemap/internal/sys"
 	"github.com/filemap-go/filemap/pager/store"
@@ -255,19 +254,5 @@ func TestFileOfOddSize(t *testing.T) {
 				t.Errorf("pages of %d, %d bytes in the last: the file has %d bytes, %v", pageBytes, odd, len(got), err)
 			}
 		}
-	}
-}
-
-// The page table is 8 bytes a page, and at most 1 % of that beside it.
-func TestTableSize(t *testing.T) {
-	if sys.PageSize != 4096 {
-		t.Skip("needs pages of 4096 bytes")
-	}
-	p := newPager(t, 4, nil)
-	const pages = 1 << 16
-	m := mapStore(t, p, zeros{pages * int64(sys.PageSize)}, Options{})
-	table := int(unsafe.Sizeof(m.table[0])) * len(m.table)
-	if beside := 8 * len(m.chunks); table != 8*pages || beside*100 > table {
-		t.Errorf("%d bytes of table and %d beside it for %d pages", table, beside, pages)
 	}
 }

@@ -2,6 +2,8 @@ package pager
 
 import (
 	"fmt"
+	"iter"
+	"math/bits"
 	"sync/atomic"
 )
 
@@ -179,8 +181,20 @@ const chunkPages = 64
 // page table.
 type chunks []atomic.Uint64
 
-func newChunks(pages uint64) chunks {
-	return make(chunks, (pages+64*chunkPages-1)/(64*chunkPages))
+// chunkWords is how many words the bits for so many pages take.
+func chunkWords(pages uint64) uint64 { return (pages + 64*chunkPages - 1) / (64 * chunkPages) }
+
+// all are the chunks whose bit is set.
+func (c chunks) all() iter.Seq[uint64] {
+	return func(yield func(uint64) bool) {
+		for i := range c {
+			for word := c[i].Load(); word != 0; word &= word - 1 {
+				if !yield(uint64(i)*64 + uint64(bits.TrailingZeros64(word))) {
+					return
+				}
+			}
+		}
+	}
 }
 
 // note is called after the page's word was changed, and before whoever changed
@@ -198,8 +212,4 @@ func (c chunks) take(chunk uint64) bool {
 	bit := uint64(1) << (chunk % 64)
 	word := &c[chunk/64]
 	return word.Load()&bit != 0 && word.And(^bit)&bit != 0
-}
-
-func (c chunks) has(chunk uint64) bool {
-	return c[chunk/64].Load()&(1<<(chunk%64)) != 0
 }

@@ -89,6 +89,13 @@ func (m *Mapping) dropWritten(page uint64, c *cell) {
 		if w.pins() == 0 {
 			panic("pager: Unpin of a page that is not pinned")
 		}
+		if w&slotted != 0 { // the pinning ended before the page was soiled
+			if c.swap(w, w&^slotted|dirty) {
+				m.chunks.note(page)
+				m.pager.swap.forget(m.pageID(page))
+			}
+			continue
+		}
 		if !c.swap(w, (w-onePin)|dirty) {
 			continue
 		}

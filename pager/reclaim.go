@@ -279,6 +279,11 @@ func (p *Pager) depart(victims []victim) {
 		v := &victims[i]
 		p.waits.finish(v.page, &v.m.table[v.page], v.err)
 	}
+	for i := range victims {
+		if v := &victims[i]; v.next == 0 {
+			v.m.leave(v.page)
+		}
+	}
 	for i := range victims { // last: the listener may end the goroutine
 		if v := &victims[i]; v.word.state() == evicting {
 			p.tell(event.Evict, v.m, begun, v.page, 1, false)
@@ -298,7 +303,7 @@ func (p *Pager) decommit(victims []victim) {
 	}
 	ranges := make([]sys.Range, 0, reclaimBatch)
 	for _, v := range victims {
-		off, n := int(v.page<<v.m.shift), p.pageBytes
+		off, n := int(v.m.at.pages+v.page<<v.m.shift), p.pageBytes
 		if last := len(ranges) - 1; last >= 0 && ranges[last].Region == v.m.region && ranges[last].Off+ranges[last].N == off {
 			ranges[last].N += n
 			continue

@@ -198,7 +198,7 @@ func (m *Mapping) leaveTurn() {
 func (m *Mapping) writeDirty(ctx context.Context) error {
 	var writes writes
 	pages := uint64(len(m.table))
-	for chunk := range (pages + chunkPages - 1) / chunkPages {
+	for chunk := range m.chunks.all() {
 		if !m.chunks.take(chunk) {
 			continue
 		}
