@@ -4,12 +4,13 @@ import (
 	"errors"
 	"io/fs"
 
+	"github.com/filemap-go/filemap/internal/names"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // File is what was found about one file, and where it lives.
 type File struct {
-	Path        string `json:"path"`
+	names.FileName
 	Error       string `json:"error"` // why it could not be looked at
 	SizeBytes   int64  `json:"size_bytes"`
 	FileSystem  string `json:"file_system"`
@@ -24,7 +25,7 @@ type File struct {
 }
 
 func examineFile(path string, o Options) File {
-	f := File{Path: path}
+	f := File{FileName: names.FileOf(path)}
 	h, err := sys.OpenFile(path, 0, 0)
 	if err != nil {
 		f.Error = openError(err)

@@ -4,6 +4,8 @@ import (
 	"cmp"
 	"fmt"
 	"slices"
+
+	"github.com/filemap-go/filemap/internal/names"
 )
 
 // Grade says how bad a finding is.
@@ -19,9 +21,10 @@ const (
 // Finding is something to know or to change.
 type Finding struct {
 	Grade  Grade  `json:"grade"`
-	About  string `json:"about"`  // the setting, ability or file
-	Text   string `json:"text"`   // what it does to mapped files
-	Change string `json:"change"` // what to do; "" if there is nothing
+	About  string `json:"about"`                  // the setting, ability or file
+	Raw    []byte `json:"about_base64,omitempty"` // where About is no UTF-8
+	Text   string `json:"text"`                   // what it does to mapped files
+	Change string `json:"change"`                 // what to do; "" if there is nothing
 }
 
 // rules each look at one thing.
@@ -42,7 +45,7 @@ func findings(r *Report) []Finding {
 }
 
 func one(g Grade, about, change, format string, values ...any) []Finding {
-	return []Finding{{g, about, fmt.Sprintf(format, values...), change}}
+	return []Finding{{g, about, names.Lossless(about), fmt.Sprintf(format, values...), change}}
 }
 
 // readAheadMostKB is from where on a random fault reads much more than it needs.

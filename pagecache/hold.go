@@ -25,7 +25,9 @@ const lockBytes = 8 << 20
 // page, and it counts as used memory. The range is that of now: what the file grows by
 // is not held, and what it loses is let go. The file does not stay open.
 //
-// What there is no room for is refused before anything is done: see [MayLock].
+// What there is no room for is refused before anything is done: see [MayLock], which
+// callers that lock many files ask first. Of less than 8 MiB Lock asks RLIMIT_MEMLOCK
+// alone.
 //
 // Progress is called with the bytes loaded so far, and all.
 func Lock(ctx context.Context, path string, e Extent, progress func(done, total int64)) (*Hold, error) {
@@ -46,7 +48,12 @@ func Lock(ctx context.Context, path string, e Extent, progress func(done, total 
 		where := s.clip(h.size)
 		return nil, h.fail("lock", where.Offset, where.Length, err)
 	}
-	if err := MayLock(s.bytes(), 1); err != nil {
+	if s.bytes() >= lockBytes {
+		err = MayLock(s.bytes(), 1)
+	} else {
+		err = mayLockBytes(s.bytes())
+	}
+	if err != nil {
 		return fail(err)
 	}
 	if err := hold.lock(ctx, h, progress); err != nil {

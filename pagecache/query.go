@@ -3,13 +3,14 @@ package pagecache
 import (
 	"context"
 
+	"github.com/filemap-go/filemap/internal/names"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // File is what the kernel holds of a file. A nil count is not known; Unknown has
 // the reason under the field's name in the document.
 type File struct {
-	Path       string `json:"path"`
+	names.FileName
 	SizeBytes  int64  `json:"size_bytes"`
 	PageBytes  int64  `json:"page_bytes"`
 	Pages      int64  `json:"pages"`       // that hold its bytes
@@ -74,7 +75,7 @@ func Look(ctx context.Context, path string, q Query) (*File, error) {
 	}
 	defer h.Close()
 	f := &File{
-		Path: path, SizeBytes: h.size, PageBytes: int64(sys.PageSize), Pages: pages(h.size),
+		FileName: names.FileOf(path), SizeBytes: h.size, PageBytes: int64(sys.PageSize), Pages: pages(h.size),
 		Method: string(h.method), Unknown: map[string]string{}, Ranges: []Range{},
 	}
 	if s, err := h.FileSystem(); err == nil {

@@ -26,13 +26,21 @@ var ErrNoRoom = errors.New("there is no room to lock it")
 // available, or how many mappings a process may have (vm.max_map_count).
 func MayLock(bytes int64, files int64) error { return mayLock(defaultProc, "/sys", bytes, files) }
 
-func mayLock(proc, sysfs string, bytes, files int64) error {
-	if err := sys.MayLock(bytes); err != nil {
-		limit, known := sys.LockLimit()
-		if !known {
-			return noRoom("%d bytes cannot be locked: %v", bytes, err)
-		}
+// mayLockBytes asks about RLIMIT_MEMLOCK alone.
+func mayLockBytes(bytes int64) error {
+	err := sys.MayLock(bytes)
+	if err == nil {
+		return nil
+	}
+	if limit, known := sys.LockLimit(); known {
 		return noRoom("%d bytes are more than this user may lock: %d (RLIMIT_MEMLOCK; ulimit -l, LimitMEMLOCK= or CAP_IPC_LOCK raise it)", bytes, limit)
+	}
+	return noRoom("%d bytes cannot be locked: %v", bytes, err)
+}
+
+func mayLock(proc, sysfs string, bytes, files int64) error {
+	if err := mayLockBytes(bytes); err != nil {
+		return err
 	}
 	// A page table for each 2 MiB.
 	need := bytes + bytes/256

@@ -8,14 +8,15 @@ import (
 	"math"
 	"time"
 
+	"github.com/filemap-go/filemap/internal/names"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // Result is what [Warm] or [Evict] was asked for, and what it measured afterwards.
 type Result struct {
-	Path      string `json:"path"`
-	SizeBytes int64  `json:"size_bytes"`
-	PageBytes int64  `json:"page_bytes"`
+	names.FileName
+	SizeBytes int64 `json:"size_bytes"`
+	PageBytes int64 `json:"page_bytes"`
 
 	AskedPages  int64  `json:"asked_pages"`         // of the range
 	BeforePages *int64 `json:"cached_pages_before"` // of the range, null if the kernel does not tell this user
@@ -282,7 +283,7 @@ func spansOf(ranges []Extent, size int64) ([]span, error) {
 }
 
 func newResult(h *handle, asked []span) *Result {
-	r := &Result{Path: h.path, SizeBytes: h.size, PageBytes: int64(sys.PageSize), Stayed: []Stay{}, Unknown: map[string]string{}}
+	r := &Result{FileName: names.FileOf(h.path), SizeBytes: h.size, PageBytes: int64(sys.PageSize), Stayed: []Stay{}, Unknown: map[string]string{}}
 	_, r.AskedPages = union(append([]span{}, asked...))
 	return r
 }

@@ -58,7 +58,7 @@ func unexamined(r *doctor.Report) error {
 	var failed []pagesFailure
 	for _, f := range r.Files {
 		if f.Error != "" {
-			failed = append(failed, pagesFailure{f.Path, "doctor " + f.Path + ": " + f.Error})
+			failed = append(failed, failureOf(f.Path, fmt.Errorf("doctor %s: %s", f.Path, f.Error)))
 		}
 	}
 	return failedFiles(failed, int64(len(failed)))

@@ -28,7 +28,7 @@ could not be, 2 when the command line makes no sense.`,
 		Example: `  filemap evict points.f32
   filemap evict --range 0-1GiB points.f32
   filemap evict --keep-mapped /var/lib/db`,
-		Args: cobra.MinimumNArgs(1),
+		Args: s.args,
 		RunE: steers(s, func(c *cobra.Command) error {
 			o := pagecache.EvictOptions{KeepMapped: keepMapped}
 			if len(s.extents) > 1 {
@@ -47,6 +47,7 @@ could not be, 2 when the command line makes no sense.`,
 	}
 	s.defineRange(c, "drop these bytes only, such as 64MiB-128MiB or 1GiB-")
 	c.Flags().BoolVar(&keepMapped, "keep-mapped", false, "leave alone what processes map")
+	s.naming.define(c)
 	s.define(c)
 	return c
 }

@@ -42,7 +42,7 @@ Exit status: 0 when it held everything and was asked to end, 1 when something co
 not be held, 2 when the command line makes no sense.`,
 		Example: `  filemap lock /var/lib/app/index.db
   filemap lock --range 0-64MiB --for 10m points.f32`,
-		Args: cobra.MinimumNArgs(1),
+		Args: s.args,
 		RunE: steers(s, func(c *cobra.Command) error {
 			switch {
 			case len(s.extents) > 1:
@@ -55,6 +55,7 @@ not be held, 2 when the command line makes no sense.`,
 	}
 	s.defineRange(c, "hold these bytes only, such as 64MiB-128MiB or 1GiB-")
 	c.Flags().DurationVar(&hold, "for", 0, "end after so long (default: when it is interrupted)")
+	s.naming.define(c)
 	s.define(c)
 	return c
 }
@@ -63,7 +64,7 @@ not be held, 2 when the command line makes no sense.`,
 // cannot be looked at is found out when its turn comes.
 func mayLock(ctx context.Context, s *steering, extent pagecache.Extent) error {
 	bytes, files := int64(0), int64(0)
-	err := pagecache.Walk(ctx, s.paths, func(path string, err error) error {
+	err := s.selection.Walk(ctx, s.paths, func(path string, err error) error {
 		st, statErr := os.Stat(path)
 		if err != nil || statErr != nil || !st.Mode().IsRegular() {
 			return nil

@@ -12,7 +12,7 @@ import (
 
 	"github.com/spf13/cobra"
 
-	"github.com/filemap-go/filemap/compare"
+	"github.com/filemap-go/filemap/internal/names"
 	"github.com/filemap-go/filemap/pagecache"
 )
 
@@ -22,7 +22,7 @@ type pagesFlags struct {
 	sort                                              string
 	top, pid, cells, count                            int
 	interval, seen                                    time.Duration
-	paths                                             []string
+	naming
 }
 
 func newPages() *cobra.Command {
@@ -50,12 +50,13 @@ command line makes no sense.`,
   filemap pages --sort dirty /var/lib/db    the files of a tree with most dirty pages
   filemap pages --pid 4711 points.f32       what a process maps of it
   filemap pages --who --for 10s points.f32  who maps it, pays for it and reads it
-  filemap pages --watch points.f32          a live view`,
-		Args: cobra.MinimumNArgs(1),
+  filemap pages --watch points.f32          a live view
+  filemap pages -x --exclude '*.log' /      one file system, without logs
+  find . -name '*.db' -print0 | filemap pages --files-from - -0`,
+		Args: f.args,
 		RunE: verb(func(c *cobra.Command, args []string) error {
-			f.paths = args
-			if err := f.check(c); err != nil {
-				return &compare.UsageError{Err: err}
+			if err := errorOfUse(f.read(c, args), func() error { return f.check(c) }); err != nil {
+				return err
 			}
 			if f.watch {
 				return watchPages(c, &f)
@@ -84,15 +85,13 @@ func (f *pagesFlags) define(c *cobra.Command) {
 	flags.BoolVar(&f.watch, "watch", false, "a live view, until q or Ctrl-C")
 	flags.DurationVar(&f.interval, "interval", time.Second, "with --watch: how often to look")
 	flags.IntVar(&f.count, "count", 0, "with --watch: end after so many looks (default: none)")
+	f.naming.define(c)
 	flags.BoolVar(&f.json, "json", false, "print one JSON document (with --watch one a line)")
 	flags.BoolVarP(&f.quiet, "quiet", "q", false, "print the total only, and no progress")
 	_ = c.RegisterFlagCompletionFunc("sort", cobra.FixedCompletions(pagesOrders, cobra.ShellCompDirectiveNoFileComp))
 }
 
 func (f *pagesFlags) check(c *cobra.Command) error {
-	if slices.Contains(f.paths, "") {
-		return errors.New(`a file is named "": name one`)
-	}
 	if f.sort == "" {
 		f.sort = "cached"
 		if f.json {
@@ -144,8 +143,12 @@ type pagesDocument struct {
 const pagesSchema = "filemap/pages/v1"
 
 type pagesFailure struct {
-	Path  string `json:"path"`
+	names.FileName
 	Error string `json:"error"`
+}
+
+func failureOf(path string, err error) pagesFailure {
+	return pagesFailure{names.FileOf(path), err.Error()}
 }
 
 // failuresKept bounds what is remembered of files that could not be looked at.
@@ -186,14 +189,17 @@ func newPagesRun(ctx context.Context, f *pagesFlags) (*pagesRun, error) {
 
 // oneFile tells whether no more than one file can be meant.
 func oneFile(paths []string) bool {
+	if len(paths) != 1 {
+		return false
+	}
 	st, err := os.Stat(paths[0])
-	return len(paths) == 1 && err == nil && st.Mode().IsRegular()
+	return err == nil && st.Mode().IsRegular()
 }
 
 // run looks at everything and returns the files to list, in order.
 func (r *pagesRun) run(ctx context.Context) error {
 	seen := int64(0)
-	err := pagecache.Walk(ctx, r.flags.paths, func(path string, err error) error {
+	err := r.flags.selection.Walk(ctx, r.flags.paths, func(path string, err error) error {
 		if seen++; seen%256 == 0 {
 			r.tell(fmt.Sprintf("%s files looked at", grouped(seen)))
 		}
@@ -270,7 +276,7 @@ func (r *pagesRun) fail(ctx context.Context, path string, err error) error {
 	}
 	r.fails++
 	if len(r.failed) < failuresKept {
-		r.failed = append(r.failed, pagesFailure{path, err.Error()})
+		r.failed = append(r.failed, failureOf(path, err))
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func runRestore(c *cobra.Command, s *steering) error {
 	_, err = pagecache.Restore(ctx, record, options, func(r pagecache.Restored) error {
 		if r.Err != nil {
 			if fails++; len(failed) < failuresKept {
-				failed = append(failed, pagesFailure{r.Path, r.Err.Error()})
+				failed = append(failed, failureOf(r.Path, r.Err))
 			}
 			return nil
 		}

@@ -9,6 +9,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/filemap-go/filemap/compare"
+	"github.com/filemap-go/filemap/internal/names"
 	"github.com/filemap-go/filemap/pagecache"
 )
 
@@ -33,7 +34,7 @@ Exit status: 0 when every file was recorded, 1 when some could not be, 2 when th
 command line makes no sense.`,
 		Example: `  filemap save /var/lib/db --to /var/lib/warm.json
   filemap restore /var/lib/warm.json`,
-		Args: cobra.MinimumNArgs(1),
+		Args: s.args,
 		RunE: steers(s, func(c *cobra.Command) error {
 			if to == "" {
 				return &compare.UsageError{Err: errors.New("--to is missing: name the file to write the record to, or - for standard output")}
@@ -43,6 +44,7 @@ command line makes no sense.`,
 	}
 	c.Flags().StringVar(&to, "to", "", "write the record to `RECORD`")
 	c.Flags().BoolVar(&partial, "partial", false, "replace RECORD even where files could not be recorded")
+	s.naming.define(c)
 	s.define(c)
 	return c
 }
@@ -51,6 +53,7 @@ command line makes no sense.`,
 type saved struct {
 	Schema string                 `json:"schema"`
 	Record string                 `json:"record"`
+	Raw    []byte                 `json:"record_base64,omitempty"` // where Record is no UTF-8
 	Total  pagecache.WarmSetTotal `json:"total"`
 	Links  int64                  `json:"hard_links"` // further names of these files, left out
 	Failed []pagesFailure         `json:"failed"`
@@ -58,7 +61,7 @@ type saved struct {
 
 func runSave(c *cobra.Command, s *steering, to string, partial bool) error {
 	told := c.OutOrStdout()
-	d := saved{Schema: "filemap/save/v1", Record: to, Failed: []pagesFailure{}}
+	d := saved{Schema: "filemap/save/v1", Record: to, Raw: names.Lossless(to), Failed: []pagesFailure{}}
 	var fails int64
 	var err error
 	if to == "-" {
@@ -126,7 +129,7 @@ func recordAll(c *cobra.Command, s *steering, out io.Writer, itself *wholeFile, 
 		return 0, err
 	}
 	ctx, files, recorded := c.Context(), int64(0), int64(0)
-	err = pagecache.Walk(ctx, s.paths, func(path string, err error) error {
+	err = s.selection.Walk(ctx, s.paths, func(path string, err error) error {
 		if errors.Is(err, pagecache.ErrLink) {
 			d.Links++
 			return nil
@@ -144,7 +147,7 @@ func recordAll(c *cobra.Command, s *steering, out io.Writer, itself *wholeFile, 
 		}
 		if err != nil {
 			if fails++; len(d.Failed) < failuresKept {
-				d.Failed = append(d.Failed, pagesFailure{path, err.Error()})
+				d.Failed = append(d.Failed, failureOf(path, err))
 			}
 		} else {
 			recorded++

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"slices"
 	"strings"
 	"time"
 
@@ -23,11 +22,11 @@ type steering struct {
 	json, quiet bool
 	ranges      []string
 	rate        string
-	paths       []string
-	extents     []pagecache.Extent
-	rateBytes   int64
-	allOrNone   bool // the first file that fails ends it
-	work        func(ctx context.Context, path string, progress func(done, total int64)) (*pagecache.Result, error)
+	naming
+	extents   []pagecache.Extent
+	rateBytes int64
+	allOrNone bool // the first file that fails ends it
+	work      func(ctx context.Context, path string, progress func(done, total int64)) (*pagecache.Result, error)
 }
 
 // define adds the flags that every one has.
@@ -47,11 +46,7 @@ func (s *steering) defineRate(c *cobra.Command) {
 }
 
 // check turns the text of flags into numbers.
-func (s *steering) check(paths []string) error {
-	if slices.Contains(paths, "") {
-		return errors.New(`a file is named "": name one`)
-	}
-	s.paths = paths
+func (s *steering) check() error {
 	for _, text := range s.ranges {
 		e, err := parseRange(text)
 		if err != nil {
@@ -128,7 +123,7 @@ func (s *steering) run(c *cobra.Command) error {
 	defer counter.end()
 	d := newDocumentWriter(out, "filemap/"+s.verb+"/v1", "files")
 	total, failed, fails := steered{}, []pagesFailure{}, int64(0)
-	err := pagecache.Walk(ctx, s.paths, func(path string, err error) error {
+	err := s.selection.Walk(ctx, s.paths, func(path string, err error) error {
 		if errors.Is(err, pagecache.ErrLink) {
 			total.Links++
 			return nil
@@ -144,7 +139,7 @@ func (s *steering) run(c *cobra.Command) error {
 		}
 		if err != nil {
 			if fails++; len(failed) < failuresKept {
-				failed = append(failed, pagesFailure{path, err.Error()})
+				failed = append(failed, failureOf(path, err))
 			}
 			if s.allOrNone {
 				return errEnough
@@ -276,11 +271,24 @@ func (s *sheet) linksLeftOut(n int64) {
 	}
 }
 
+// errorOfUse is the first error of what was read and of a check, as one of the command
+// line unless it is a failure.
+func errorOfUse(err error, check func() error) error {
+	if err == nil {
+		err = check()
+	}
+	var failed failure
+	if err == nil || errors.As(err, &failed) {
+		return err
+	}
+	return &compare.UsageError{Err: err}
+}
+
 // steers makes a verb's RunE of its check and its work.
 func steers(s *steering, work func(*cobra.Command) error) func(*cobra.Command, []string) error {
 	return verb(func(c *cobra.Command, args []string) error {
-		if err := s.check(args); err != nil {
-			return &compare.UsageError{Err: err}
+		if err := errorOfUse(s.read(c, args), s.check); err != nil {
+			return err
 		}
 		return work(c)
 	})

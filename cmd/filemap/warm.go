@@ -29,7 +29,7 @@ command line makes no sense.`,
 		Example: `  filemap warm points.f32
   filemap warm --range 1GiB-2GiB --range 0-64MiB points.f32
   filemap warm --rate 100MB /var/lib/db`,
-		Args: cobra.MinimumNArgs(1),
+		Args: s.args,
 		RunE: steers(s, func(c *cobra.Command) error {
 			s.work = func(ctx context.Context, path string, progress func(int64, int64)) (*pagecache.Result, error) {
 				return pagecache.Warm(ctx, path, pagecache.WarmOptions{Ranges: s.extents, BytesPerSecond: s.rateBytes, Progress: progress})
@@ -39,6 +39,7 @@ command line makes no sense.`,
 	}
 	s.defineRange(c, "load these bytes only, such as 64MiB-128MiB or 1GiB-; may be given more than once")
 	s.defineRate(c)
+	s.naming.define(c)
 	s.define(c)
 	return c
 }

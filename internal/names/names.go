@@ -21,18 +21,18 @@ func Lossless(name string) []byte {
 	return []byte(name)
 }
 
-// Path is the name of a file, to be embedded in a document. As a Go value it has all
-// bytes; as JSON it is the two fields. Make it by [PathOf].
-type Path struct {
+// FileName is the name of a file, to be embedded in a document. As a Go value it has all
+// bytes; as JSON it is the two fields. Make it by [FileOf].
+type FileName struct {
 	Path       string `json:"path"`                  // readable: U+FFFD for what is no UTF-8
 	PathBase64 []byte `json:"path_base64,omitempty"` // all bytes; only where Path is not
 }
 
-// PathOf returns the path with its fields.
-func PathOf(path string) Path { return Path{path, Lossless(path)} }
+// FileOf returns the path with its fields.
+func FileOf(path string) FileName { return FileName{path, Lossless(path)} }
 
-// Name returns all bytes, also of a Path that was read from JSON.
-func (p Path) Name() string {
+// Name returns all bytes, also of a FileName that was read from JSON.
+func (p FileName) Name() string {
 	if p.PathBase64 != nil {
 		return string(p.PathBase64)
 	}

@@ -10,12 +10,12 @@ import (
 // What goes through JSON is what was put in, whatever the bytes; two names differ.
 func TestPathThroughJSON(t *testing.T) {
 	type document struct {
-		Path
+		FileName
 		Size int `json:"size"`
 	}
 	seen := map[string]bool{}
 	for _, name := range []string{"", "a", "ä", "x\xff", "x\xfe", "x\ufffd", "\x00", "\xed\xa0\x80", "<&>"} {
-		text, err := json.Marshal(document{PathOf(name), 1})
+		text, err := json.Marshal(document{FileOf(name), 1})
 		if err != nil {
 			t.Fatal(err)
 		}

@@ -12,7 +12,7 @@ import (
 
 // FileSystem is where a file lives.
 type FileSystem struct {
-	Name         string // "ext4", "tmpfs"; a number in hexadecimal where the name is not known
+	Name         string // "ext4", "tmpfs"
 	InMemory     bool   // no device behind it: tmpfs, ramfs
 	Major, Minor uint32 // of the device
 }

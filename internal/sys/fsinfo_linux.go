@@ -1,7 +1,10 @@
 package sys
 
 import (
+	"cmp"
 	"fmt"
+	"os"
+	"strings"
 
 	"golang.org/x/sys/unix"
 )
@@ -30,6 +33,65 @@ var magics = map[uint32]string{
 	0xca451a4e:                 "bcachefs",
 	0x01021997:                 "9p",
 	0x5346544e:                 "ntfs",
+	unix.ECRYPTFS_SUPER_MAGIC:  "ecryptfs",
+	unix.OCFS2_SUPER_MAGIC:     "ocfs2",
+	unix.AFS_SUPER_MAGIC:       "afs",
+	unix.CEPH_SUPER_MAGIC:      "ceph",
+	unix.REISERFS_SUPER_MAGIC:  "reiserfs",
+	unix.UDF_SUPER_MAGIC:       "udf",
+	unix.CRAMFS_MAGIC:          "cramfs",
+	unix.ZONEFS_MAGIC:          "zonefs",
+}
+
+// kernelMagics are the file systems of the kernel's own, whose files are made when
+// they are read: none has pages.
+var kernelMagics = map[uint32]string{
+	unix.PROC_SUPER_MAGIC:    "proc",
+	unix.SYSFS_MAGIC:         "sysfs",
+	unix.CGROUP_SUPER_MAGIC:  "cgroup",
+	unix.CGROUP2_SUPER_MAGIC: "cgroup2",
+	unix.DEBUGFS_MAGIC:       "debugfs",
+	unix.TRACEFS_MAGIC:       "tracefs",
+	unix.SECURITYFS_MAGIC:    "securityfs",
+	unix.SELINUX_MAGIC:       "selinuxfs",
+	unix.BPF_FS_MAGIC:        "bpf",
+	unix.PSTOREFS_MAGIC:      "pstore",
+	unix.EFIVARFS_MAGIC:      "efivarfs",
+	unix.DEVPTS_SUPER_MAGIC:  "devpts",
+	unix.BINFMTFS_MAGIC:      "binfmt_misc",
+	unix.NSFS_MAGIC:          "nsfs",
+	0x62656570:               "configfs",
+	0x19800202:               "mqueue",
+	0x65735543:               "fusectl",
+	0x67596969:               "rpc_pipefs",
+}
+
+// OfKernel tells whether path is on a file system of the kernel's own (statfs(2)).
+func OfKernel(path string) bool {
+	var fs unix.Statfs_t
+	if err := retry(func() error { return unix.Statfs(path, &fs) }); err != nil {
+		return false
+	}
+	_, is := kernelMagics[uint32(fs.Type)]
+	return is
+}
+
+// nameOf is what mountinfo calls the file system of a device, as proc_pid_mountinfo(5)
+// has it, for one that no magic number here names.
+func nameOf(device uint64) string {
+	text, err := os.ReadFile("/proc/self/mountinfo")
+	if err != nil {
+		return ""
+	}
+	number := fmt.Sprintf("%d:%d", unix.Major(device), unix.Minor(device))
+	for line := range strings.Lines(string(text)) {
+		before, behind, separated := strings.Cut(line, " - ")
+		fields, kind := strings.Fields(before), strings.Fields(behind)
+		if separated && len(fields) > 2 && fields[2] == number && len(kind) > 0 {
+			return kind[0]
+		}
+	}
+	return ""
 }
 
 // FileSystem asks fstatfs(2) for the name and fstat(2) for the device.
@@ -43,11 +105,11 @@ func (f File) FileSystem() (FileSystem, error) {
 		return FileSystem{}, err
 	}
 	magic := uint32(fs.Type)
-	name, known := magics[magic]
-	if !known {
-		name = fmt.Sprintf("%#x", magic)
-	}
 	device := uint64(st.Dev)
+	name := cmp.Or(magics[magic], kernelMagics[magic])
+	if name == "" {
+		name = cmp.Or(nameOf(device), fmt.Sprintf("unknown (%#x)", magic))
+	}
 	return FileSystem{
 		Name:     name,
 		InMemory: magic == unix.TMPFS_MAGIC || magic == unix.RAMFS_MAGIC,

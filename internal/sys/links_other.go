@@ -9,3 +9,6 @@ type FileNumber struct{}
 
 // SeveralNames is not known here.
 func SeveralNames(fs.FileInfo) (FileNumber, bool) { return FileNumber{}, false }
+
+// DeviceOfFile is not known here.
+func DeviceOfFile(fs.FileInfo) (device uint64, known bool) { return 0, false }

@@ -19,3 +19,12 @@ func SeveralNames(info fs.FileInfo) (FileNumber, bool) {
 	}
 	return FileNumber{uint64(st.Dev), uint64(st.Ino)}, true
 }
+
+// DeviceOfFile is the number of the file system that a file is on (stat(2)).
+func DeviceOfFile(info fs.FileInfo) (device uint64, known bool) {
+	st, known := info.Sys().(*syscall.Stat_t)
+	if !known {
+		return 0, false
+	}
+	return uint64(st.Dev), true
+}
