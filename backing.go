@@ -4,7 +4,6 @@ import (
 	"errors"
 	"fmt"
 	"io"
-	"io/fs"
 
 	"github.com/filemap-go/filemap/internal/sys"
 )
@@ -17,8 +16,9 @@ const (
 	// cache, memory is shared with every other reader of the file.
 	Mapped Backing = iota
 	// Copied bytes were read into this process's memory when the Map was
-	// opened, since the system has no mappings (js, wasip1, plan9): later
-	// changes of the file are not seen.
+	// opened, since the system has no mappings (js, wasip1, plan9), or the file no
+	// true size (procfs, sysfs) and [OrRead] was given: later changes of the file are
+	// not seen.
 	Copied
 	// Read bytes stay in the file and are read and written through its
 	// descriptor, a system call each time: see [OrRead] and [Unmapped].
@@ -49,10 +49,10 @@ func (m *Map) Backing() Backing { return m.backing }
 
 var errReadWanted = errors.New("reading was asked for")
 
-// mayRead tells whether a Map that could not be mapped, because of err, may be
-// backed by reads instead.
-func (c *config) mayRead(err error) bool {
-	return (c.has(OrRead) || c.has(Unmapped)) && c.mode != Private && !errors.Is(err, fs.ErrPermission)
+// mayRead tells whether a Map that could not be mapped may be backed by reads instead:
+// whatever kept it from being mapped, its descriptor serves (see suited).
+func (c *config) mayRead() bool {
+	return (c.has(OrRead) || c.has(Unmapped)) && c.mode != Private && !c.has(Executable)
 }
 
 // readFile fills p from off through the descriptor. Bytes that the file no longer

@@ -80,7 +80,7 @@ func (m *Map) watchLocked(op string, last int, count int64) error {
 	off := max(int64(last*sys.PageSize-m.begin), 0)
 	if sys.NoMemory(err) {
 		as := config{mode: m.mode, flags: m.flags}
-		return m.fail(op, off, 0, as.explainMap(err, sys.PageSize))
+		return m.fail(op, off, 0, as.explainMap(m.file, err, sys.PageSize))
 	}
 	if err := m.cutBefore(last); err != nil {
 		return m.fail(op, off, 1, err)

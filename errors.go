@@ -94,8 +94,13 @@ var (
 	// error says which. Close others, raise the limit, or open with [OrRead].
 	ErrMapLimit = errors.New("the system allows no such mapping")
 
+	// ErrUnmappable: the file system maps no files, or not this one (FUSE with
+	// direct_io, sysfs). It matches [errors.ErrUnsupported], and the system's own error.
+	ErrUnmappable = fmt.Errorf("the file cannot be mapped (open it with filemap.OrRead, or read it): %w", errors.ErrUnsupported)
+
 	// ErrNotRegular: the path names a directory, pipe, socket or device, or a
-	// file without a size such as those of procfs. Read these.
+	// file without a true size such as those of procfs and sysfs. Read these, or open
+	// the latter with [OrRead].
 	ErrNotRegular = errors.New("only regular files can be mapped")
 
 	// ErrDescriptor: the open file that [OpenFile] was given does not serve for the

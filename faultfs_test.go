@@ -442,8 +442,18 @@ func TestNoMappingsAndShortReads(t *testing.T) {
 	d.play("open data direct\nread data short 1000\nwrite data short 700")
 	m, err := filemap.Open(d.Path("data"))
 	wantError(t, err, syscall.ENODEV)
+	wantError(t, err, filemap.ErrUnmappable)
 	if err == nil {
 		closeQuietly(t, m)
+	}
+	for _, options := range [][]filemap.Option{
+		{filemap.OrRead, filemap.Random, filemap.Locked, filemap.Populated}, {filemap.Unmapped, filemap.Sequential, filemap.Locked},
+	} {
+		m := open(t, d.Path("data"), options...)
+		p := make([]byte, 100)
+		if _, err := m.ReadAt(p, 49_900); err != nil || m.Backing() != filemap.Read || !bytes.Equal(p, d.content[49_900:]) {
+			t.Errorf("%v: backing %v, %v", options, m.Backing(), err)
+		}
 	}
 	m = open(t, d.Path("data"), filemap.ReadWrite, filemap.OrRead)
 	if m.Backing() != filemap.Read {

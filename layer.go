@@ -1,6 +1,7 @@
 package filemap
 
 import (
+	"errors"
 	"fmt"
 	"sync/atomic"
 
@@ -58,4 +59,17 @@ func (m *Map) replaced() error {
 		m.layer.gone.Store(true)
 	}
 	return fmt.Errorf("%w: overlayfs has copied it to the upper layer, for somebody opened it for writing", ErrReplaced)
+}
+
+// mapLayer maps f, and lets the mapping go again if the file was copied meanwhile.
+func (m *Map) mapLayer(c *config, offset int64, n int) (sys.Region, error) {
+	region, err := sys.MapFile(m.file, offset, n, c.prot(), c.sharing())
+	if err != nil {
+		return region, err
+	}
+	m.layer.on, m.layer.id = c.layered, c.layer
+	if err := m.replaced(); err != nil {
+		return sys.Region{}, errors.Join(err, region.Release())
+	}
+	return region, nil
 }

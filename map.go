@@ -242,7 +242,7 @@ func newAnonymous(size int64, c *config) (*Map, error) {
 			return sys.MapAnonymous(n, c.prot(), !c.has(NoReserve))
 		})
 		if err != nil {
-			return nil, m.fail("open", 0, size, c.explainMap(err, int(size)))
+			return nil, m.fail("open", 0, size, c.explainMap(sys.File{}, err, int(size)))
 		}
 	}
 	return m, nil
@@ -269,6 +269,9 @@ func mapOrClose(f sys.File, path string, c *config) (*Map, error) {
 // mapFile makes the Map of c's range of f.
 func mapFile(f sys.File, path string, c *config) (*Map, error) {
 	st, err := regularStat(f)
+	if errors.Is(err, errUnsized) {
+		return mapUnsized(f, path, c)
+	}
 	if err != nil {
 		return nil, openError(path, err)
 	}
@@ -309,26 +312,24 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 		if err == nil {
 			room := c.tailRoom(n)
 			err = m.attach(int(m.capacity), func(n int) (sys.Region, error) {
-				return sys.MapFile(f, aligned, roundUp(n+room, m.unit()), c.prot(), c.sharing())
+				return m.mapLayer(c, aligned, roundUp(n+room, m.unit()))
 			})
 			err = m.explainHuge(err)
-		}
-		if err == nil {
-			m.layer.on, m.layer.id = c.layered, c.layer
-			err = m.replaced()
 		}
 	}
 	if err != nil && m.grow.whole.on {
 		err = errors.Join(err, m.endWhole())
 		m.grow.whole.on, m.grow.end = false, m.offset+n
 	}
-	if err != nil && c.mayRead(err) && (m.hugePage == 0 || c.mode == ReadOnly) {
-		m.data, m.backing = nil, Read
+	switch {
+	case err == nil:
 		return m, nil
+	case !c.mayRead() || m.hugePage != 0 && c.mode != ReadOnly:
+		return nil, m.fail("open", 0, n, m.refused(sys.Stores, c.explainMap(f, err, m.begin+int(m.capacity))))
+	case c.oversized(f, size):
+		return mapUnsized(f, path, c)
 	}
-	if err != nil {
-		return nil, m.fail("open", 0, n, m.refused(sys.Stores, c.explainMap(err, m.begin+int(m.capacity))))
-	}
+	m.data, m.backing, m.layer.on = nil, Read, false
 	return m, nil
 }
 
@@ -372,6 +373,9 @@ func (m *Map) prepare(c *config) (*Map, error) {
 }
 
 func (m *Map) applyOptions(c *config) error {
+	if m.backing == Read { // there is nothing to advise on or to lock
+		c.advice, c.flags = nil, c.flags&^Locked
+	}
 	for _, a := range c.advice {
 		if err := m.Advise(a, 0, ToEnd); err != nil {
 			return err
@@ -395,30 +399,6 @@ func (m *Map) applyOptions(c *config) error {
 		}
 	}
 	return nil
-}
-
-// regularSize returns the size of a regular file, and refuses everything else.
-func regularSize(f sys.File) (int64, error) {
-	st, err := regularStat(f)
-	return st.Size, err
-}
-
-// regularStat returns the status of a regular file, and refuses everything else,
-// a file that has bytes but no size (procfs, sysfs) included.
-func regularStat(f sys.File) (sys.Stat, error) {
-	st, err := f.Stat()
-	if err != nil {
-		return st, err
-	}
-	if st.Kind != sys.Regular {
-		return st, fmt.Errorf("%w, this is %v", ErrNotRegular, st.Kind)
-	}
-	if st.Size == 0 {
-		if n, _ := f.ReadAt(make([]byte, 1), 0); n > 0 {
-			return st, fmt.Errorf("%w, this one's size is not known to the kernel (read it instead)", ErrNotRegular)
-		}
-	}
-	return st, nil
 }
 
 func (c *config) prot() sys.Prot {
@@ -475,10 +455,18 @@ func explainOpen(path string, err error) error {
 	return err
 }
 
-// explainMap says which limit a mapping of n bytes ran into.
-func (c *config) explainMap(err error, n int) error {
-	if sys.NoMemory(err) {
+// explainMap says which limit a mapping of n bytes of f ran into, or that f cannot be
+// mapped.
+func (c *config) explainMap(f sys.File, err error, n int) error {
+	switch {
+	case sys.NoMemory(err):
 		return fmt.Errorf("%w: %s (%w)", ErrMapLimit, sys.WhyNoMemory(n, c.prot(), c.sharing()), err)
+	case sys.IsUnmappable(err), errors.Is(err, fs.ErrPermission) && c.mode == ReadOnly && !c.has(Executable):
+		where := ""
+		if system, fsErr := f.FileSystem(); fsErr == nil {
+			where = "on " + system.Name + ": "
+		}
+		return fmt.Errorf("%w: %s%w", ErrUnmappable, where, err)
 	}
 	return err
 }

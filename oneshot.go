@@ -46,7 +46,7 @@ func Whole(path string, f func(b []byte) error) error {
 
 // wholeCopy reads a file of that size, and closes it.
 func wholeCopy(file sys.File, path string, size int64, f func(b []byte) error) (err error) {
-	b, free, err := copyBuffer(size)
+	b, free, err := copyBuffer(size + 1) // one more, to see whether that was all
 	if err != nil {
 		_ = file.Close()
 		return &Error{Op: "read", Path: path, Length: size, Err: err}
@@ -54,6 +54,9 @@ func wholeCopy(file sys.File, path string, size int64, f func(b []byte) error) (
 	defer freed(free, &err)
 	n, err := file.ReadAt(b, 0)
 	_ = file.Close()
+	if int64(n) > size {
+		return wholeStream(path, f)
+	}
 	if err != nil && !errors.Is(err, io.EOF) {
 		return &Error{Op: "read", Path: path, Offset: int64(n), Length: 1, Err: fmt.Errorf("%w: %w", ErrIO, err)}
 	}

@@ -109,12 +109,16 @@ const (
 	NoDescriptor
 
 	// OrRead lets the open succeed where the file cannot be mapped: a file
-	// system without mappings (ENODEV), addresses or mappings used up, a range
-	// too large for a 32-bit address space. [Map.Backing] is then Read: the
+	// system without mappings ([ErrUnmappable]), addresses or mappings used up
+	// ([ErrMapLimit]), a range too large for a 32-bit address space. [Map.Backing] is
+	// then Read: the
 	// methods that copy, View and Update work through the descriptor (pread,
 	// pwrite), what needs the bytes as memory returns [ErrNotMapped], and Bytes
 	// nil. Not with Private, whose stores have nowhere to stay. It takes the
-	// place of NoDescriptor, Locked and Populated then.
+	// place of NoDescriptor, Locked and advice then.
+	//
+	// A file that has no true size (procfs, sysfs) is read whole, as os.ReadFile does,
+	// when it is opened ReadOnly: its Backing is [Copied].
 	OrRead
 
 	// Unmapped reads the file through its descriptor from the start, as OrRead

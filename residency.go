@@ -66,7 +66,7 @@ func (m *Map) Residency(off, n int64) (Residency, error) {
 // residencyKnown needs the descriptor to find out; without one only a mapping
 // that could be written, or has no file, is beyond doubt.
 func (m *Map) residencyKnown() bool {
-	if m.path == anonymousPath || m.mode == ReadWrite {
+	if m.path == anonymousPath || m.mode == ReadWrite || m.backing == Copied {
 		return true
 	}
 	return m.file.Valid() && m.file.ResidencyKnown()

@@ -22,3 +22,7 @@ func IsLockLimit(error) bool { return false }
 
 // IsBusy tells whether something is in use by another.
 func IsBusy(error) bool { return false }
+
+// IsUnmappable tells whether err says that the file cannot be mapped. The system does
+// not tell that apart.
+func IsUnmappable(error) bool { return false }

@@ -26,3 +26,9 @@ func IsLockLimit(err error) bool {
 
 // IsBusy tells whether something is in use by another (EBUSY).
 func IsBusy(err error) bool { return errors.Is(err, unix.EBUSY) }
+
+// IsUnmappable tells whether mmap(2) says that this file, or no file of its file
+// system, can be mapped: ENODEV, and EIO as procfs says it.
+func IsUnmappable(err error) bool {
+	return errors.Is(err, unix.ENODEV) || errors.Is(err, unix.EIO) || errors.Is(err, unix.ENOTSUP)
+}

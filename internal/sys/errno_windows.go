@@ -26,3 +26,7 @@ func IsLockLimit(err error) bool { return errors.Is(err, windows.ERROR_WORKING_S
 
 // IsBusy tells whether something is in use by another.
 func IsBusy(error) bool { return false }
+
+// IsUnmappable tells whether err says that the file cannot be mapped. The system does
+// not tell that apart.
+func IsUnmappable(error) bool { return false }
