@@ -73,26 +73,26 @@ func randomReadWrite(p Pattern) []contender {
 
 func orderedMapping() []contender {
 	return append(commonMapping(),
-		eachTime("map sequential", ", advised Sequential", filemap.Sequential))
+		eachTime("map sequential", "advised Sequential: ", filemap.Sequential))
 }
 
 func randomMapping() []contender {
 	return append(commonMapping(),
-		eachTime(NameRandom, ", advised Random: no readahead", filemap.Random),
+		eachTime(NameRandom, "advised Random, no readahead: ", filemap.Random),
 		once(NameKeptRandom, "mapped once, advised Random, and kept", filemap.Random))
 }
 
 const oneShot = "open, map, use, unmap, close, each time"
 
 func commonMapping() []contender {
-	populated := eachTime(NamePopulate, ", all pages populated by one call")
+	populated := eachTime(NamePopulate, "all pages populated by one call: ")
 	populated.setup = func(j *job) (task, error) { return setupMapped(j, false, true) }
 	return []contender{
 		eachTime(NameOneShot, ""),
 		once(NameKept, "mapped once and kept"),
 		populated,
-		eachTime("map will-need", ", advised WillNeed", filemap.WillNeed),
-		eachTime("map huge page", ", advised HugePage", filemap.HugePage),
+		eachTime("map will-need", "advised WillNeed: ", filemap.WillNeed),
+		eachTime("map huge page", "advised HugePage: ", filemap.HugePage),
 	}
 }
 
@@ -100,8 +100,9 @@ func readWriteIn(keepOpen bool, maxBytes int64) func(*job) (task, error) {
 	return func(j *job) (task, error) { return setupReadWrite(j, keepOpen, maxBytes) }
 }
 
+// eachTime puts the difference first, where a description that is cut still has it.
 func eachTime(name, difference string, advice ...filemap.Option) contender {
-	return contender{name, oneShot + difference, FamilyMapping, advice, func(j *job) (task, error) {
+	return contender{name, difference + oneShot, FamilyMapping, advice, func(j *job) (task, error) {
 		return setupMapped(j, false, false, advice...)
 	}}
 }

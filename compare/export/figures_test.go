@@ -3,6 +3,8 @@ package export
 import (
 	"strings"
 	"testing"
+
+	"github.com/filemap-go/filemap/compare"
 )
 
 func TestFigures(t *testing.T) {
@@ -84,5 +86,27 @@ func TestSpans(t *testing.T) {
 		if i >= len(got) || got[i] != want[i] {
 			t.Fatalf("%q reads as %v, want %v", line, got, want)
 		}
+	}
+}
+
+// TestNoughtDrawsNothing: what is written as 0 has no bar, be it all there is.
+func TestNoughtDrawsNothing(t *testing.T) {
+	sleeps := func(values ...float64) []compare.Result {
+		var results []compare.Result
+		for _, v := range values {
+			results = append(results, compare.Result{Contender: "x", Outcome: "ok", Sleeps: &v})
+		}
+		return results
+	}
+	drawn, silent := panels(warmIncrement(), sleeps(0, 0.01, 0.04))
+	if len(drawn) != 0 || silent != "sleeps" {
+		t.Errorf("%+v is drawn, %q is nought", drawn, silent)
+	}
+	drawn, _ = panels(warmIncrement(), sleeps(0.04, 2))
+	if len(drawn) != 1 || !drawn[0].Bars[0].Nought || drawn[0].Bars[0].Value != "0" || drawn[0].Bars[0].Length != "" || drawn[0].Bars[1].Length != "100%" {
+		t.Errorf("%+v", drawn)
+	}
+	if amplification := reasons[len(reasons)-1]; amplification.nought(0.04) || !amplification.nought(0) {
+		t.Error("a ratio of 0.04 is written as 0.040")
 	}
 }

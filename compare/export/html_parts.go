@@ -129,7 +129,7 @@ func panels(report *compare.Report, results []compare.Result) ([]panel, string) 
 		}
 		switch {
 		case known == 0: // a footnote tells why
-		case most == 0:
+		case why.nought(most):
 			silent = append(silent, strings.ToLower(why.title))
 		default:
 			drawn = append(drawn, newPanel(why, results, most))
@@ -164,7 +164,7 @@ func newPanel(why reason, results []compare.Result, most float64) panel {
 		switch {
 		case value == nil:
 			b.Unknown = true
-		case *value == 0:
+		case why.nought(*value):
 			b.Nought = true
 		default:
 			b.Length = percent(*value / most * 100)

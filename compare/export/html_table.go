@@ -73,6 +73,9 @@ func newResultTable(report *compare.Report, compared compare.Size) resultTable {
 		}
 	}
 	for _, why := range shown(report, results) {
+		if !slices.ContainsFunc(results, func(r compare.Result) bool { return why.value(&r) != nil }) {
+			continue // a note below the plots tells why
+		}
 		t.Figures = append(t.Figures, figure{Short: why.title, Long: why.about, text: why.text})
 	}
 	for i := range results {

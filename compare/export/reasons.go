@@ -60,11 +60,20 @@ func times0(factor float64) string {
 	return times(factor)
 }
 
+// nought tells whether a figure is written without any digit but 0, as a count is
+// that happens once in many runs: it must not draw a bar as though it were the most.
+func (why reason) nought(value float64) bool {
+	return !strings.ContainsAny(why.write(value), "123456789")
+}
+
 // text is the reason's figure for one result.
 func (why reason) text(r *compare.Result) string {
 	value := why.value(r)
-	if value == nil {
+	switch {
+	case value == nil:
 		return unknown
+	case why.nought(*value):
+		return "0"
 	}
 	return why.write(*value)
 }
@@ -83,7 +92,7 @@ func shown(report *compare.Report, results []compare.Result) []reason {
 
 func said(report *compare.Report, results []compare.Result, why reason) bool {
 	for i := range results {
-		if value := why.value(&results[i]); value != nil && *value != 0 {
+		if value := why.value(&results[i]); value != nil && !why.nought(*value) {
 			return true
 		}
 	}

@@ -191,7 +191,7 @@ func reasonCell(why reason, r *compare.Result) cell {
 	switch value := why.value(r); {
 	case value == nil:
 		return cell{unknown, alarm}
-	case *value == 0:
+	case why.nought(*value):
 		return cell{"0", faint}
 	default:
 		return cell{text: why.write(*value)}
