@@ -378,6 +378,11 @@ lru misses least, over these budgets: 75.00 % of the accesses; no policy can mis
 			t.Errorf("no %s in the picture", part)
 		}
 	}
+	for _, part := range []string{"prefers-color-scheme: dark", "system-ui"} {
+		if !strings.Contains(svg.String(), part) {
+			t.Errorf("no %s in the picture, which looks like no other of ours", part)
+		}
+	}
 	one, err := simulate.Run(context.Background(), trace, simulate.Options{Budgets: []int{1}})
 	must(t, err)
 	must(t, simulate.WriteSVG(io.Discard, one))
@@ -386,6 +391,26 @@ lru misses least, over these budgets: 75.00 % of the accesses; no policy can mis
 	for _, field := range []string{`"schema":"filemap/simulate/v1"`, `"budget_pages":3`, `"miss_ratio":0.75`, `"above_opt":`, `"best":"lru"`} {
 		if !strings.Contains(string(document), field) {
 			t.Errorf("no %s in %s", field, document)
+		}
+	}
+}
+
+// Who is not better than another is not called the best.
+func TestSentence(t *testing.T) {
+	for _, c := range []struct {
+		pages    []uint64
+		policies []string
+		want     string
+	}{
+		{[]uint64{1, 2, 3, 4, 1, 2, 5, 1, 2, 3, 4, 5}, []string{"fifo", "lru"}, "fifo misses least, over these budgets: 75.00 % of the accesses; no policy can miss less than 58.33 %."},
+		{[]uint64{1, 2, 3, 4}, []string{"fifo", "lru"}, "All policies miss equally often, over these budgets: 100.00 % of the accesses; no policy can miss less than 100.00 %."},
+		{[]uint64{1, 2, 3, 1, 4, 1, 2}, []string{"fifo", "lru", "clock"}, "lru and clock miss least, and equally often, over these budgets: 71.43 % of the accesses; no policy can miss less than 57.14 %."},
+		{[]uint64{1}, []string{}, "No policy was asked for."},
+	} {
+		r, err := simulate.Run(context.Background(), traceOf(t, c.pages...), simulate.Options{Policies: c.policies, Budgets: []int{3}})
+		must(t, err)
+		if got := r.Sentence(); got != c.want {
+			t.Errorf("of %v: %s\nexpected %s", c.pages, got, c.want)
 		}
 	}
 }

@@ -3,6 +3,8 @@ package simulate
 import (
 	"fmt"
 	"io"
+	"slices"
+	"strings"
 	"text/tabwriter"
 )
 
@@ -26,7 +28,7 @@ func WriteText(w io.Writer, r *Report) error {
 	}
 	fmt.Fprint(t, "mean\t\t")
 	for _, m := range r.Means {
-		fmt.Fprintf(t, "%.2f%s\t", 100*m.MissRatio, mark(m.Policy == r.Best))
+		fmt.Fprintf(t, "%.2f%s\t", 100*m.MissRatio, mark(slices.Contains(r.equallyGood(), m.Policy)))
 	}
 	fmt.Fprintln(t)
 	if err := t.Flush(); err != nil {
@@ -52,13 +54,42 @@ func (r *Report) least(i int) int {
 	return least
 }
 
-// Sentence says which policy is best.
+// Sentence says which policy is best, or which are.
 func (r *Report) Sentence() string {
+	names := r.equallyGood()
+	if len(names) == 0 {
+		return "No policy was asked for."
+	}
+	floor, least := 100*r.Means[0].MissRatio, 0.0
 	for _, m := range r.Means {
 		if m.Policy == r.Best {
-			return fmt.Sprintf("%s misses least, over these budgets: %.2f %% of the accesses; no policy can miss less than %.2f %%.",
-				r.Best, 100*m.MissRatio, 100*(m.MissRatio-m.AboveOpt))
+			least = 100 * m.MissRatio
 		}
 	}
-	return "No policy was asked for."
+	who := names[0] + " misses least"
+	switch others := len(r.Means) - 1 - len(names); {
+	case len(names) > 1 && others == 0:
+		who = "All policies miss equally often"
+	case len(names) > 1:
+		who = strings.Join(names[:len(names)-1], ", ") + " and " + names[len(names)-1] + " miss least, and equally often"
+	}
+	return fmt.Sprintf("%s, over these budgets: %.2f %% of the accesses; no policy can miss less than %.2f %%.", who, least, floor)
+}
+
+// equallyGood are the policies that miss as often, over all budgets, as the best.
+func (r *Report) equallyGood() []string {
+	misses := make([]int, len(r.Policies))
+	for i := range r.BudgetsPages {
+		for j := range r.Policies {
+			misses[j] += r.At(i, j).Misses
+		}
+	}
+	best := slices.Index(r.Policies, r.Best)
+	var names []string
+	for j := 1; j < len(misses); j++ {
+		if misses[j] == misses[best] {
+			names = append(names, r.Policies[j])
+		}
+	}
+	return names
 }
