@@ -269,24 +269,24 @@ func (m *Map) commitSpans(spans []sys.Span) error {
 	if limit := m.stage.limit.Load(); total > limit {
 		return fmt.Errorf("%w: %d bytes, the limit is %d", ErrDirtyLimit, total, limit)
 	}
-	st, err := m.file.Stat()
+	size, err := m.stillAsLong() // once more: the commit sets this very size
 	if err != nil {
 		return err
 	}
 	if sys.DropsPrivate {
-		err = m.stage.journal.CommitFrom(st.Size, m.journalSpans(spans), func(p []byte, off int64) error {
+		err = m.stage.journal.CommitFrom(size, m.journalSpans(spans), func(p []byte, off int64) error {
 			return m.copyLocked("commit", p, off-m.offset)
 		})
 	} else {
-		err = m.stage.journal.Commit(st.Size, m.extents(spans))
+		err = m.stage.journal.Commit(size, m.extents(spans))
 	}
-	if err != nil {
-		if m.stage.journal.Failed() {
-			m.sync.failed = err
-		}
-		return spaceError(err)
+	switch {
+	case m.stage.journal.Failed():
+		m.sync.failed = err
+	case errors.Is(err, journal.ErrParts):
+		err = fmt.Errorf("%w: %w", ErrDirtyLimit, err)
 	}
-	return nil
+	return spaceError(err)
 }
 
 // extentBytes bounds an extent, of which a journal has the length in 32 bits.

@@ -9,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"sync"
 	"syscall"
 	"testing"
 
@@ -135,6 +136,24 @@ func TestFileMeetsFullDisk(t *testing.T) {
 	if !bytes.Equal(content(t, d.Backing("data")), want) {
 		t.Error("the commit after it is not whole")
 	}
+	// So does Close; as long as it cannot, it says that the file alone is not whole.
+	d.play("write data error ENOSPC")
+	store(t, m, 600_000, "last")
+	wantError(t, m.Commit(), filemap.ErrPending)
+	wantError(t, m.Close(), filemap.ErrPending)
+	d.play("")
+	m = openAtomic(t, d.Path("data"))
+	copy(want[600_000:], "last")
+	if m.Recovery().State != filemap.Applied || !bytes.Equal(content(t, d.Backing("data")), want) {
+		t.Errorf("opened after a Close that could not finish: %+v", m.Recovery())
+	}
+	d.play("write data error ENOSPC times 1")
+	store(t, m, 700_000, "more")
+	copy(want[700_000:], "more")
+	wantError(t, m.Commit(), filemap.ErrPending)
+	if err := m.Close(); err != nil || !bytes.Equal(content(t, d.Backing("data")), want) {
+		t.Errorf("a Close that finishes the commit: %v", err)
+	}
 	copied := writeFile(t, half)
 	if err := os.WriteFile(copied+filemap.JournalSuffix, whole, 0o600); err != nil {
 		t.Fatal(err)
@@ -221,4 +240,36 @@ func TestAtomicInReadOnlyDirectory(t *testing.T) {
 			t.Errorf("the error does not say which file: %v", err)
 		}
 	})
+}
+
+// A file that others cut and stretch while it is committed: the error is one of this
+// package, and says so.
+func TestCommitBesideTruncations(t *testing.T) {
+	path := writeFile(t, pattern(100_000))
+	m := openAtomic(t, path)
+	stop := make(chan struct{})
+	var cutter sync.WaitGroup
+	cutter.Go(func() {
+		for {
+			select {
+			case <-stop:
+				return
+			default:
+				_ = os.Truncate(path, 4096)
+				_ = os.Truncate(path, 100_000)
+			}
+		}
+	})
+	for range 500 {
+		_, _ = m.WriteAt([]byte("new"), 50_000)
+		err := m.Commit()
+		known := errors.Is(err, filemap.ErrTruncated) || errors.Is(err, filemap.ErrIO) || errors.Is(err, filemap.ErrFault) ||
+			errors.Is(err, filemap.ErrPending)
+		if typed, outermost := err.(*filemap.Error); err != nil && (!outermost || !known) {
+			t.Errorf("not an error that says why: %v, %v", typed, err)
+		}
+		_ = m.Discard()
+	}
+	close(stop)
+	cutter.Wait()
 }

@@ -235,9 +235,8 @@ func (m *Map) syncStaged(op string, off, n int64) error {
 		write = m.commitSpans
 	}
 	if err := m.writeChanged(off, n, write); err != nil {
-		var typed *Error
-		if errors.As(err, &typed) {
-			return err
+		if typed, whole := err.(*Error); whole { //nolint:errorlint // one inside of another error does not say all
+			return typed
 		}
 		return m.fail(op, off, n, m.refused(sys.Stores, err))
 	}
@@ -257,7 +256,7 @@ func (m *Map) writeChanged(off, n int64, write func([]sys.Span) error) error {
 	if len(spans) == 0 && !m.sync.entry.Valid() {
 		return m.finishCommit()
 	}
-	if err := m.stillAsLong(); err != nil {
+	if _, err := m.stillAsLong(); err != nil {
 		return err
 	}
 	thaw, err := m.freeze(spans)
@@ -272,14 +271,14 @@ func (m *Map) writeChanged(off, n int64, write func([]sys.Span) error) error {
 	return nil
 }
 
-// stillAsLong checks that the file has all of the mapping's bytes: writing would
-// make it longer, with zeros for what was cut off.
-func (m *Map) stillAsLong() error {
+// stillAsLong returns the file's size, which is an error unless the file has all of
+// the mapping's bytes: writing would make it longer, with zeros for what was cut off.
+func (m *Map) stillAsLong() (size int64, err error) {
 	st, err := m.file.Stat()
 	if err == nil && st.Size < m.offset+m.Len() {
 		err = fmt.Errorf("%w: it has %d bytes now", ErrTruncated, st.Size)
 	}
-	return err
+	return st.Size, err
 }
 
 // freeze makes the spans read-only, if anybody could store to them without coming

@@ -111,8 +111,11 @@ func (j *Journal) commit(size int64, spans []Span, each pieces) error {
 // salt of the row, which is not known yet.
 func (j *Journal) plan(size int64, spans []Span) (*header, error) {
 	h := &header{sequence: j.sequence + 1, log: j.row.log, size: size, entries: make([]entry, 0, len(spans))}
+	if len(spans) > maxExtents {
+		return nil, &Error{Op: "commit", Path: j.path, Err: ErrParts}
+	}
 	for _, s := range spans {
-		if s.Offset < 0 || s.Length < 0 || s.Offset > size-s.Length || s.Length > math.MaxUint32 || len(h.entries) == maxExtents {
+		if s.Offset < 0 || s.Length < 0 || s.Offset > size-s.Length || s.Length > math.MaxUint32 {
 			return nil, &Error{Op: "commit", Path: j.path, Offset: s.Offset, Length: s.Length, Err: ErrExtent}
 		}
 		h.entries = append(h.entries, entry{offset: s.Offset, length: uint32(s.Length)})

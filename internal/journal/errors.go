@@ -73,6 +73,9 @@ var (
 	// ErrExtent: an extent of a commit that does not fit into the target's new size.
 	ErrExtent = errors.New("an extent lies outside of the target")
 
+	// ErrParts: a commit of more extents than a record has room for.
+	ErrParts = errors.New("more than 16 777 216 separate parts in one commit (commit more often)")
+
 	// ErrClosed: the Journal was closed.
 	ErrClosed = errors.New("the journal is closed")
 

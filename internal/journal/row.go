@@ -69,14 +69,15 @@ func (h *heads) unknown(f Source) error {
 		ours = ours || bytes.HasPrefix(h.bytes[at:], []byte(magic))
 	}
 	err := scan(f, span{superblocks, superblocks + 4*rowBytes}, func(find) { ours = true })
-	if err == nil && len(h.bytes) == 0 {
-		err = fmt.Errorf("%w: it is empty", ErrNotJournal) // one of ours never is
-	} else if err == nil && ours {
-		err = fmt.Errorf("%w: neither of its superblocks, at bytes 0 and %d, is whole", ErrDamaged, block)
-	} else if err == nil {
-		err = ErrNotJournal
+	switch {
+	case err != nil:
+		return err
+	case len(h.bytes) == 0:
+		return fmt.Errorf("%w: it is empty", ErrNotJournal) // one of ours never is
+	case ours:
+		return fmt.Errorf("%w: neither of its superblocks, at bytes 0 and %d, is whole", ErrDamaged, block)
 	}
-	return err
+	return ErrNotJournal
 }
 
 // readSome reads n bytes, or fewer where the file ends before.
