@@ -28,7 +28,7 @@ func (t *timeline) snapshot(s *step, r *stepResult) {
 		t.cleaned(s, r, changes(before, r.Pages, 'd', false))
 	case opTouch:
 		if !t.byPoints && s.Write {
-			t.seen(s, r, event.Dirty, changes(before, r.Pages, 'd', true))
+			t.dirty(s, r, changes(before, r.Pages, 'd', true))
 		}
 		t.swappedOut(s, r, changes(before, r.Pages, 's', true))
 	}
@@ -83,21 +83,25 @@ func count(in []pages) (n int64) {
 	return n
 }
 
-// seen adds, at a step's end, what a comparison of snapshots showed.
-func (t *timeline) seen(s *step, r *stepResult, name string, in []pages) {
+// dirty adds, at a step's end, the pages that a comparison of snapshots showed.
+func (t *timeline) dirty(s *step, r *stepResult, in []pages) {
 	for _, p := range in {
-		e := t.event(name, r.End, r.End, p.First*t.page)
-		e.Pages = p.Beyond - p.First
-		e.Length, e.Phase, e.Seen = e.Pages*t.page, s.Phase, "cachestat"
-		t.add(e, true)
+		t.seen(s, event.Dirty, "cachestat", r.End, p)
 	}
-	if name == event.Dirty {
-		t.dirtied(count(in))
-	}
+	t.dirtied(count(in))
+}
+
+func (t *timeline) seen(s *step, name, by string, at int64, p pages) {
+	e := t.event(name, at, at, p.First*t.page)
+	e.Pages = p.Beyond - p.First
+	e.Length, e.Phase, e.Seen = e.Pages*t.page, s.Phase, by
+	t.add(e, true)
 }
 
 // cleaned tells which pages a sync wrote: dirty before, clean after. They are
-// write-protected again, as the next store's fault proves.
+// write-protected again, as the next store's fault proves; when is inferred: before
+// each is written, since a store meanwhile would be lost (clear_page_dirty_for_io of
+// the kernel's mm/page-writeback.c).
 func (t *timeline) cleaned(s *step, r *stepResult, in []pages) {
 	if len(in) == 0 {
 		return
@@ -106,7 +110,9 @@ func (t *timeline) cleaned(s *step, r *stepResult, in []pages) {
 	e.Pages, e.Length = count(in), (in[len(in)-1].Beyond-in[0].First)*t.page
 	e.Phase, e.Seen, e.Thread = s.Phase, "cachestat", t.thread
 	t.add(e, false)
-	t.seen(s, r, event.Reprotect, in)
+	for _, p := range in {
+		t.seen(s, event.Reprotect, "inferred", r.Start, p)
+	}
 }
 
 // swappedOut tells the pages that are in swap, and were not, and that no

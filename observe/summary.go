@@ -59,7 +59,7 @@ func adviceFor(d *Document) []string {
 		advice = append(advice, "In a Go program a fault that sleeps blocks the scheduler's P, and a system call does not: load pages by one (MADV_POPULATE_READ, or this module's ReadAt and View) before touching them.")
 	}
 	if s.Pages.SwappedIn > 0 {
-		advice = append(advice, "Changed private pages have no home in a file, so they go through swap: a shared mapping's pages are written to their file instead.")
+		advice = append(advice, "Changed private pages have no home on a disk, so they go through swap: those of a shared mapping of this file are written to it instead.")
 	}
 	return advice
 }

@@ -50,7 +50,7 @@ type Event struct {
 	Pages   int64  `json:"pages,omitempty"`        // how many it counts, where that is not Length
 	Folios  int64  `json:"folios,omitempty"`       // how many of the kernel's units it put in
 	Where   string `json:"where,omitempty"`        // the code that did it
-	Seen    string `json:"seen,omitempty"`         // how it is known: "perf", "tracepoint", "pagemap", "clock"
+	Seen    string `json:"seen,omitempty"`         // how it is known: "perf", "tracepoint", "pagemap", "cachestat", "clock", "inferred"
 }
 
 // Kinds of fault.

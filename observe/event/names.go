@@ -30,7 +30,7 @@ const (
 	Sync        = "sync"         // it was asked that changes be durable
 	Writeback   = "writeback"    // dirty pages were written
 	DeviceWrite = "device-write" // the device wrote
-	Reprotect   = "re-protect"   // a written page forbids stores again, so that the next is noticed
+	Reprotect   = "re-protect"   // a page that is to be written forbids stores again, so that the next is noticed
 	Reclaim     = "reclaim"      // memory was short: pages to evict were looked for
 	SwapOut     = "swap-out"     // a page without a file went to swap
 	Evict       = "evict"        // a page left memory

@@ -30,7 +30,7 @@ var Vocabulary = []Info{
 		Access, StageTranslate,
 		Bilingue{"an address is translated", "地址转换"},
 		Bilingue{"The processor's MMU turned the address into a frame by the page table.", "处理器的 MMU 按页表把地址转换为物理页框。"},
-		Bilingue{"With a translation in place no kernel code runs: this is an ordinary load or store.", "页表项存在时内核完全不参与：这就是一次普通的内存读写。"},
+		Bilingue{"With a translation in place no kernel code runs: this is an ordinary load or store. The processor keeps the latest translations in its TLB, and looks into the page table for others.", "页表项存在时内核完全不参与：这就是一次普通的内存读写。处理器把最近用过的转换缓存在 TLB 里，没有缓存时才查页表。"},
 	},
 	{
 		FirstByte, StageTranslate,
@@ -42,7 +42,7 @@ var Vocabulary = []Info{
 		Fault, StageFault,
 		Bilingue{"a page faults", "缺页"},
 		Bilingue{"The MMU found no translation; the kernel found the file behind the address and brought the page in.", "MMU 找不到页表项；内核根据映射找到地址背后的文件，把页面准备好。"},
-		Bilingue{"Minor: the page was in the page cache. Major: it had to be read. A minor fault can still have slept, when readahead's read of the page was under way.", "次缺页：页面已在页缓存中。主缺页：必须从设备读取。如果预读正在读这一页，次缺页也可能要等待。"},
+		Bilingue{"Minor: the page was in the page cache. Major: it had to be read. A minor fault can still have slept, when readahead's read of the page was under way; kernels before per-VMA locks count such a fault as major.", "次要缺页：页面已在页缓存中。主要缺页：必须从设备读取。如果预读正在读这一页，次要缺页也可能要等待；在引入按 VMA 加锁之前的内核里，这样的缺页计为主要缺页。"},
 	},
 	{
 		WriteProtect, StageFault,
@@ -60,7 +60,7 @@ var Vocabulary = []Info{
 		SwapIn, StageFault,
 		Bilingue{"a page comes back from swap", "换入"},
 		Bilingue{"The page table entry held a swap slot; the kernel read the page from there.", "页表项里存的是交换槽位；内核从那里把页面读回来。"},
-		Bilingue{"Only pages without a home in a file are in swap: the changed pages of a private mapping, not those of a shared one.", "只有没有文件归宿的页面才会在交换区：私有映射中被改过的页面，而不是共享映射的页面。"},
+		Bilingue{"Only pages without a home on a disk are in swap: changed pages of a private mapping, and those of files in memory (tmpfs, memfd). A shared mapping of a file on a disk never has any there.", "只有在磁盘上没有归宿的页面才会在交换区：私有映射中被改过的页面，以及内存文件（tmpfs、memfd）的页面。磁盘文件的共享映射从不使用交换区。"},
 	},
 	{
 		Lookup, StageFault,
@@ -120,7 +120,7 @@ var Vocabulary = []Info{
 		Writeback, StageReclaim,
 		Bilingue{"dirty pages are written back", "写回脏页"},
 		Bilingue{"Dirty pages were handed to the file system for writing; they stay in memory, clean.", "脏页交给文件系统写出；写完后仍在内存中，变为干净。"},
-		Bilingue{"A shared file page goes back to its file, never to swap.", "共享的文件页写回它的文件，绝不会去交换区。"},
+		Bilingue{"A shared page of a file on a disk goes back to its file, never to swap. It is write-protected before it is written, so that no store is missed.", "磁盘文件的共享页写回它的文件，绝不会去交换区。写出之前先设为写保护，这样不会漏掉任何写入。"},
 	},
 	{
 		DeviceWrite, StageReclaim,
@@ -131,7 +131,7 @@ var Vocabulary = []Info{
 	{
 		Reprotect, StageReclaim,
 		Bilingue{"the page is write-protected again", "重新写保护"},
-		Bilingue{"Writeback made the translation read-only again.", "写回把页表项重新设为只读。"},
+		Bilingue{"Writeback made the translation read-only again, before it wrote the page.", "写回在写出页面之前把页表项重新设为只读。"},
 		Bilingue{"The next store must fault, or the kernel would not learn that the page is dirty again.", "下一次写入必须缺页，否则内核不会知道页面又变脏了。"},
 	},
 	{
@@ -143,7 +143,7 @@ var Vocabulary = []Info{
 	{
 		SwapOut, StageReclaim,
 		Bilingue{"a page goes to swap", "换出"},
-		Bilingue{"The page was written to a swap slot and its translation replaced by the slot's number.", "页面写入交换槽位，页表项换成槽位编号。"},
+		Bilingue{"The page's translation was replaced by the number of a swap slot, and the page then written there.", "页表项先换成交换槽位的编号，然后页面写入该槽位。"},
 		Bilingue{"It is a private page that was changed: no file has its contents, so swap must keep them.", "它是被改过的私有页：没有文件保存其内容，只能由交换区保存。"},
 	},
 	{
@@ -155,7 +155,7 @@ var Vocabulary = []Info{
 	{
 		Unmap, StageReclaim,
 		Bilingue{"the region is unmapped", "解除映射"},
-		Bilingue{"munmap() took the region's translations away.", "munmap() 移除了该区域的页表项。"},
+		Bilingue{"munmap() took the region's translations away, and flushed them from the TLB.", "munmap() 移除了该区域的页表项，并从 TLB 中清除。"},
 		Bilingue{"The pages stay in the page cache, for the next who reads or maps the file.", "页面仍留在页缓存中，供下一个读取或映射该文件的人使用。"},
 	},
 }
