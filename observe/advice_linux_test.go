@@ -89,7 +89,7 @@ func accessed(t *testing.T, path, access, advice string) (cost, string) {
 	must(t, f.SyncData())
 	must(t, f.Evict())
 	must(t, f.Close())
-	d, err := observed(t, t.Context(), CommandOptions{}, "OBSERVE_TEST_ACCESS", access+"/"+advice+path)
+	d, err := observed(t.Context(), t, CommandOptions{}, "OBSERVE_TEST_ACCESS", access+"/"+advice+path)
 	must(t, err)
 	if d.Tier != TierRoot {
 		t.Skipf("needs tracefs: %q", d.Missing)
@@ -114,7 +114,7 @@ func TestAdviceHelpsInMemory(t *testing.T) {
 	path := newFile(t, 64<<20+64<<10)
 	writeInPages(t, path)
 	faults := func(access, advice string) (int64, string) {
-		d, err := observed(t, t.Context(), CommandOptions{}, "OBSERVE_TEST_ACCESS", access+"/"+advice+path)
+		d, err := observed(t.Context(), t, CommandOptions{}, "OBSERVE_TEST_ACCESS", access+"/"+advice+path)
 		must(t, err)
 		for _, f := range d.Summary.Files {
 			if f.Path == path {

@@ -223,12 +223,10 @@ func (r *running) await(ctx context.Context, pid int) (endedBy string) {
 		if signal != nil {
 			_ = r.cmd.Process.Signal(signal)
 		}
-		wait := time.NewTimer(patience)
-		defer wait.Stop()
 		select {
 		case <-ended:
 			return endedBy
-		case <-wait.C:
+		case <-time.After(patience):
 		case <-hurry:
 			hurry = nil // once
 		}

@@ -128,7 +128,7 @@ func init() {
 // What is counted one by one is what the kernel counts.
 func TestManyFaultsAreWhatGetrusageCounts(t *testing.T) {
 	needsPlainStores(t)
-	d, err := observed(t, t.Context(), CommandOptions{}, "OBSERVE_TEST_FAULTS", "many")
+	d, err := observed(t.Context(), t, CommandOptions{}, "OBSERVE_TEST_FAULTS", "many")
 	must(t, err)
 	f := d.Summary.Faults
 	const least, known = 4096 * 75, 64 // that execve takes itself

@@ -22,7 +22,7 @@ import (
 )
 
 // observed is a trace of this program in one of its roles.
-func observed(t *testing.T, ctx context.Context, o CommandOptions, env, value string) (*Document, error) {
+func observed(ctx context.Context, t *testing.T, o CommandOptions, env, value string) (*Document, error) {
 	t.Helper()
 	if env != "" {
 		t.Setenv(env, value)
@@ -57,7 +57,7 @@ func TestHowAProgramEnds(t *testing.T) {
 		code   int
 		signal string
 	}{"0": {0, ""}, "7": {7, ""}, "SEGV": {128 + 11, "SIGSEGV"}, "KILL": {128 + 9, "SIGKILL"}} {
-		d, err := observed(t, t.Context(), CommandOptions{}, "OBSERVE_TEST_ENDS", how)
+		d, err := observed(t.Context(), t, CommandOptions{}, "OBSERVE_TEST_ENDS", how)
 		must(t, err)
 		if s := d.Summary; *s.ExitCode != want.code || s.Signal != want.signal || s.EndedBy != EndedByProgram {
 			t.Errorf("%s: exit code %d, signal %q, ended by %s", how, *s.ExitCode, s.Signal, s.EndedBy)
@@ -75,7 +75,7 @@ func TestProgramsThatThereAreNot(t *testing.T) {
 		"no-such-program-anywhere": ErrNoProgram, filepath.Join(dir, "none"): ErrNoProgram,
 		plain: ErrCannotStart, dir: ErrCannotStart, script: ErrCannotStart,
 	} {
-		if _, err := observed(t, t.Context(), CommandOptions{Argv: []string{path}}, "", ""); !errors.Is(err, want) {
+		if _, err := observed(t.Context(), t, CommandOptions{Argv: []string{path}}, "", ""); !errors.Is(err, want) {
 			t.Errorf("%s: %v, expected %v", path, err, want)
 		}
 	}
@@ -122,7 +122,7 @@ func TestInterruptedTraceIsATrace(t *testing.T) {
 			continue // the terminal would tell the program
 		}
 		ctx, out, end := interrupted(t, s)
-		d, err := observed(t, ctx, CommandOptions{Stdout: out}, "OBSERVE_TEST_SERVES", "well")
+		d, err := observed(ctx, t, CommandOptions{Stdout: out}, "OBSERVE_TEST_SERVES", "well")
 		end()
 		must(t, err)
 		if sum := d.Summary; sum.Signal != name || sum.EndedBy != EndedBySignal || sum.Faults.Total == 0 {
@@ -135,7 +135,7 @@ func TestDeafProgramIsKilled(t *testing.T) {
 	defer func(before time.Duration) { patience = before }(patience)
 	patience = time.Millisecond
 	ctx, out, end := interrupted(t, syscall.SIGHUP)
-	d, err := observed(t, ctx, CommandOptions{Stdout: out}, "OBSERVE_TEST_SERVES", "deaf")
+	d, err := observed(ctx, t, CommandOptions{Stdout: out}, "OBSERVE_TEST_SERVES", "deaf")
 	end()
 	must(t, err)
 	if d.Summary.Signal != "SIGKILL" || d.Summary.EndedBy != EndedBySignal {
@@ -144,7 +144,7 @@ func TestDeafProgramIsKilled(t *testing.T) {
 }
 
 func TestTimeOfATraceIsOver(t *testing.T) {
-	d, err := observed(t, t.Context(), CommandOptions{Duration: 50 * time.Millisecond}, "OBSERVE_TEST_SERVES", "well")
+	d, err := observed(t.Context(), t, CommandOptions{Duration: 50 * time.Millisecond}, "OBSERVE_TEST_SERVES", "well")
 	must(t, err)
 	if s := d.Summary; s.EndedBy != EndedByDuration || s.Signal != "SIGTERM" || s.WallNS < int64(50*time.Millisecond) {
 		t.Errorf("%+v", s)
@@ -203,7 +203,7 @@ func TestAttach(t *testing.T) {
 		touch()
 		cancel()
 	})
-	d, err := observed(t, ctx, CommandOptions{PID: c.Process.Pid}, "", "")
+	d, err := observed(ctx, t, CommandOptions{PID: c.Process.Pid}, "", "")
 	must(t, err)
 	touch() // it goes on
 	must(t, in.Close())
@@ -255,7 +255,7 @@ func TestAttachUntilTheEnd(t *testing.T) {
 		_ = in.Close()
 		_ = c.Wait()
 	})
-	d, err := observed(t, t.Context(), CommandOptions{PID: c.Process.Pid}, "", "")
+	d, err := observed(t.Context(), t, CommandOptions{PID: c.Process.Pid}, "", "")
 	must(t, err)
 	if d.Summary.EndedBy != EndedByProgram {
 		t.Errorf("ended by %s", d.Summary.EndedBy)

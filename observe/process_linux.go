@@ -65,7 +65,7 @@ func findTarget(proc string, pid int) (target, error) {
 	return target{pid, fields[statStart]}, nil
 }
 
-func isDead(fields []string) bool { return strings.Contains("ZXx", fields[statState]) }
+func isDead(fields []string) bool { return strings.ContainsAny(fields[statState], "ZXx") }
 
 // ended tells whether it is gone, or a zombie.
 func (t target) ended(proc string) bool {

@@ -47,7 +47,7 @@ func TestWhatAProgramReads(t *testing.T) {
 	path := newFile(t, size)
 	for _, tier := range []string{"", TierUser} {
 		evict(t, path)
-		d, err := observed(t, t.Context(), CommandOptions{Tier: tier}, "OBSERVE_TEST_READS", path)
+		d, err := observed(t.Context(), t, CommandOptions{Tier: tier}, "OBSERVE_TEST_READS", path)
 		must(t, err)
 		p := d.Summary.Pages
 		if p == nil || p.ReadCallBytes == nil || *p.ReadCallBytes < size || *p.ReadCallBytes > size+size/2 || p.DeviceReadBytes == nil || *p.DeviceReadBytes < size {
@@ -95,7 +95,7 @@ func TestReadsAreWhatStraceSees(t *testing.T) {
 		must(t, err)
 		want += n
 	}
-	d, err := observed(t, t.Context(), CommandOptions{Argv: []string{cat, path}}, "", "")
+	d, err := observed(t.Context(), t, CommandOptions{Argv: []string{cat, path}}, "", "")
 	must(t, err)
 	// The child reads its job, and the kernel the program's first page, before it is the program.
 	const more = 16 << 10
@@ -124,7 +124,7 @@ func TestFaultsAreWhatPerfCounts(t *testing.T) {
 			want += n
 		}
 	}
-	d, err := observed(t, t.Context(), CommandOptions{Tier: TierUser}, "OBSERVE_TEST_FAULTS", "some")
+	d, err := observed(t.Context(), t, CommandOptions{Tier: TierUser}, "OBSERVE_TEST_FAULTS", "some")
 	must(t, err)
 	// Two runs of a Go program differ by what its runtime happens to touch.
 	const differ = 200
@@ -157,14 +157,14 @@ func TestNamesOfAnyBytes(t *testing.T) {
 		t.Skip("needs printf")
 	}
 	var out bytes.Buffer
-	d, err = observed(t, t.Context(), CommandOptions{Argv: []string{printf, "%s", "\xff\xfe"}, Stdout: &out}, "", "")
+	d, err = observed(t.Context(), t, CommandOptions{Argv: []string{printf, "%s", "\xff\xfe"}, Stdout: &out}, "", "")
 	must(t, err)
 	if out.String() != "\xff\xfe" || len(d.CommandRaw) != 3 || string(d.CommandRaw[2]) != "\xff\xfe" {
 		t.Errorf("it printed %q; %q", out.String(), d.CommandRaw)
 	}
 	program := filepath.Join(dir, "p\xff")
 	must(t, os.WriteFile(program, []byte("#!/bin/sh\nexit 5\n"), 0o700))
-	d, err = observed(t, t.Context(), CommandOptions{Argv: []string{program}}, "", "")
+	d, err = observed(t.Context(), t, CommandOptions{Argv: []string{program}}, "", "")
 	must(t, err)
 	if *d.Summary.ExitCode != 5 {
 		t.Errorf("exit code %d", *d.Summary.ExitCode)

@@ -46,7 +46,6 @@ type threadState struct {
 	open   fault // while isOpen
 	isOpen bool
 	asleep int64 // since when, 0 if not
-	last   map[int]int64
 }
 
 func (p *pairing) thread(id int32) *threadState {
