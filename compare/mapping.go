@@ -139,12 +139,16 @@ const (
 )
 
 // callsOf is the number of system calls that a mapping of its own costs a run:
-// openat, fstat, mmap; an madvise for each advice; at the end the mapping is
+// openat, fstat, fcntl (how it was opened), fstatfs, fstat, mmap; to write also fcntl
+// (seals) and statx (attributes); an madvise for each advice; at the end the mapping is
 // replaced by a reservation (mmap) and the descriptor closed. A reservation is
 // given back later, many in one munmap, which is not counted. A test compares
 // this with what strace sees.
 func (t *mapped) callsOf(j *job) int64 {
-	calls := int64(5)
+	calls := int64(8)
+	if j.pattern.writes() {
+		calls += 2
+	}
 	bytes := j.integers * integerBytes
 	for _, o := range t.options {
 		switch o {
