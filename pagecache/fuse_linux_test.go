@@ -13,12 +13,12 @@ import (
 	"github.com/hanwen/go-fuse/v2/fuse"
 )
 
-// plainNode makes nodes whose files are read by the process that serves them.
-func plainNode(root *fusefs.LoopbackRoot, _ *fusefs.Inode, _ string, _ *syscall.Stat_t) fusefs.InodeEmbedder {
-	return &plain{fusefs.LoopbackNode{RootData: root}}
-}
-
+// plain is a node whose file is read by the process that serves it.
 type plain struct{ fusefs.LoopbackNode }
+
+func (n *plain) WrapChild(context.Context, fusefs.InodeEmbedder) fusefs.InodeEmbedder {
+	return &plain{fusefs.LoopbackNode{RootData: n.RootData}}
+}
 
 func (n *plain) Open(ctx context.Context, flags uint32) (fusefs.FileHandle, uint32, syscall.Errno) {
 	file, _, errno := n.LoopbackNode.Open(ctx, flags)
@@ -43,8 +43,7 @@ func onFUSE(t *testing.T, dir, content string, passthrough bool) string {
 	loopback := &fusefs.LoopbackRoot{Path: below}
 	var root fusefs.InodeEmbedder = &fusefs.LoopbackNode{RootData: loopback}
 	if !passthrough {
-		loopback.NewNode = plainNode
-		root = plainNode(loopback, nil, "", nil)
+		root = &plain{fusefs.LoopbackNode{RootData: loopback}}
 	}
 	server, err := fusefs.Mount(dir, root, &fusefs.Options{MountOptions: fuse.MountOptions{AllowOther: true, DirectMountStrict: true}})
 	if err != nil {

@@ -17,7 +17,8 @@ import (
 // Locked memory cannot be taken back. What does not fit makes the kernel kill: the
 // limits are asked before.
 
-// ErrNoRoom: more was to be locked than this process may, or than there is memory for.
+// ErrNoRoom says that more was to be locked than this process may, or than there is
+// memory for.
 var ErrNoRoom = errors.New("there is no room to lock it")
 
 // MayLock tells, before anything is done, whether there is room to [Lock] files whose

@@ -3,9 +3,11 @@ package pagecache
 import (
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -64,8 +66,9 @@ func TestWatchReaders(t *testing.T) {
 		}
 		t.Fatal(err)
 	}
-	if len(seen.Readers) == 0 || seen.Readers[0].Command != "cat" || seen.Readers[0].SeenPages+seen.Readers[0].LoadedPages == 0 {
-		t.Errorf("%+v", seen)
+	// Of few threads the kernel remembers the name.
+	if !slices.ContainsFunc(seen.Readers, func(h Holder) bool { return h.Command == "cat" && h.SeenPages+h.LoadedPages > 0 }) {
+		t.Errorf("%.1000s", fmt.Sprintf("%+v", seen))
 	}
 	f := look(t, path, Query{Who: true, Mapped: &Processes{}, Seen: seen})
 	if f.Who == nil || len(f.Who.Holders) == 0 || f.Who.Holders[0].Grade != GradeSeen {

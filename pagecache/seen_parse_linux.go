@@ -27,6 +27,16 @@ type reader struct {
 	asked []span
 }
 
+// commandIn is the name in a line: the kernel remembers those of few threads, and writes
+// "<...>" for others.
+func commandIn(field string) string {
+	name := strings.TrimSpace(field)
+	if name == "<...>" {
+		return ""
+	}
+	return name
+}
+
 // parseTrace collects what each thread did with the file. A read of many pages is
 // told again for the rest of it, so that pages are counted once a thread.
 func parseTrace(r io.Reader, file sys.DeviceInode, pageBytes int64, all span) (map[int]*reader, error) {
@@ -46,7 +56,7 @@ func parseTrace(r io.Reader, file sys.DeviceInode, pageBytes int64, all span) (m
 		}
 		h := found[thread]
 		if h == nil {
-			h = &reader{Holder: Holder{Grade: GradeSeen, PID: thread, Command: strings.TrimSpace(m[1])}}
+			h = &reader{Holder: Holder{Grade: GradeSeen, PID: thread, Command: commandIn(m[1])}}
 			found[thread] = h
 		}
 		h.addEvent(m[3], m[7], pageBytes, all)

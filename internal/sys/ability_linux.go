@@ -108,25 +108,25 @@ func ableProcessAdvice() error {
 			ofOthers = append(ofOthers, pid)
 		}
 	}
-	refused, tried := adviseAny(ofOthers)
+	tried, refused := adviseAny(ofOthers)
 	if !tried {
-		refused, _ = adviseAny(ofMine)
+		_, refused = adviseAny(ofMine)
 	}
 	return refused
 }
 
 // adviseAny is nil where one of the processes may be advised.
-func adviseAny(pids []int) (refused error, tried bool) {
+func adviseAny(pids []int) (tried bool, refused error) {
 	for _, pid := range pids {
 		err := adviseNothing(pid)
 		if err == nil {
-			return nil, true
+			return true, nil
 		}
 		if !errors.Is(err, unix.ESRCH) { // it has ended, or is the kernel's own
 			refused, tried = err, true
 		}
 	}
-	return refused, tried
+	return tried, refused
 }
 
 func adviseNothing(pid int) error {

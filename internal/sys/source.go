@@ -20,6 +20,6 @@ type PageCacheSource struct {
 	Why error
 }
 
-// ErrNeedsOwner: the kernel tells only the file's owner, a user that may write it,
+// ErrNeedsOwner says that the kernel tells only the file's owner, a user that may write it,
 // and root.
 var ErrNeedsOwner = errors.New("needs the file's owner, a user that may write it, or root")
