@@ -165,20 +165,26 @@ const (
 	// to that; opening Atomic finishes what it finds there and says so
 	// ([Map.Recovery]). The directory must allow one to be made.
 	//
-	// One Atomic Map of a file is open at a time, in all processes together
-	// ([ErrLocked]); the lock ends with its process. It binds nobody else: whoever
-	// writes to the file in another way meanwhile breaks the promise. So does a
-	// second name (a hard link) used to open it. Others read a committed state with
-	// [ReadCommitted]; those who read or map the file as it is see the last commit, or
-	// while one is written some pages of it. The journal stays when the Map is closed, with 8 KiB
-	// that say that it is empty. Until it is opened Atomic again after a crash
-	// the file alone may hold half a commit, and after a power cut any part of the
-	// last ones, which the journal has: keep the two together, and back them up
-	// together or after Close.
+	// One Atomic Map of a file is open at a time, in all processes together and by
+	// whatever name ([ErrLocked]); the lock ends with its process. It binds nobody
+	// else: a program that writes to the file in another way meanwhile breaks the
+	// promise. Others read a committed state with [ReadCommitted]; a plain read or
+	// mapping sees the last commit or, while one is written, some pages of it.
+	//
+	// The journal stays when the Map is closed, with 8 KiB that say so, and has the
+	// file's owner and permissions. Until the file is opened Atomic again after a crash
+	// it alone may hold half a commit, and after a power cut any part of the last
+	// ones, which the journal has: keep the two together, open the file by one path,
+	// and back them up together or after Close. A journal that is damaged
+	// ([ErrJournalDamaged]), or was in use with another file ([ErrForeignJournal]), is
+	// not applied, and nothing is changed. A Commit after the file was renamed,
+	// replaced or removed is [ErrFileGone]. A file with hard links is opened by the name
+	// that has the journal ([ErrHardLinks]).
 	//
 	// Changed pages that are not committed are bounded by the [DirtyLimit]; those
 	// stored through a slice count at Commit, which then is [ErrDirtyLimit]. What
-	// holds for Staged holds for it; for Open and Create. It needs flock(2), or LockFileEx
+	// holds for Staged holds for it; for Open and Create. It needs a lock on the
+	// file: F_OFD_SETLK of fcntl(2) on Linux, flock(2) on other Unix systems, LockFileEx
 	// on Windows.
 	Atomic
 

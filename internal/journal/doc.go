@@ -32,14 +32,19 @@
 // row again, which is what a row has to be whole for: one of which the end is
 // destroyed and the beginning not would turn the target back.
 //
-// [Journal.Close] syncs the target and begins a row without a record, so that
-// nothing is applied to a target that somebody has changed in other ways since.
+// [Journal.Close] syncs the target and begins a row without a record that says that
+// the journal was closed, so that nothing is applied to a target that somebody has
+// changed in other ways since. Open takes that mark away before it returns.
 //
-// One process at a time has a journal, by a lock that ends with it. Others can
-// read a consistent state at any moment and without a lock: [Read].
+// A row whose end is torn is as a power cut leaves it. One that had more commits
+// once is damaged, and is refused: what tells the two apart is in format.go and
+// damage.go.
 //
-// The format is in format.go, and docs/design/0003-journal.md and 0005-the-journal-is-a-log.md tell why it
-// is so.
+// One process at a time has a journal, by a lock that ends with it; the caller locks
+// the target. Others can read a consistent state at any moment and without a lock:
+// [Read].
+//
+// The format is in format.go, and docs/design/0003, 0005 and 0008 tell why it is so.
 // The package knows nothing of mappings: the target is an interface.
 //
 // Lock order: Journal.mu alone.
