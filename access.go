@@ -25,7 +25,8 @@ func (m *Map) View(off, n int64, f func(b []byte) error) error {
 // Update calls f with the n bytes from off to change them; n may be [ToEnd]. It
 // is [Map.View] otherwise. Of a [Staged] Map all of the n bytes count for the
 // [DirtyLimit], and where n is a page or less they count as changed; f must not
-// call Sync, Commit or Discard, which wait for it. Of a Map whose [Backing] is
+// call Sync, Commit or Discard, which wait for it. When f fails, panics or faults,
+// what it has stored stays stored. Of a Map whose [Backing] is
 // Read, f gets a copy, which is written back when f returns nil.
 func (m *Map) Update(off, n int64, f func(b []byte) error) error {
 	n, err := m.span("update", off, n)

@@ -29,7 +29,7 @@ import (
 // in order move it rarely. Once slices were handed out stores may be anywhere, and
 // the canary is in the Map's last page.
 //
-// Lock order: Map.mu, then canary.mu; no other lock is taken under it.
+// Lock order: Map.mu, stage.mu, canary.mu; no other lock is taken under it.
 type canary struct {
 	page atomic.Int64 // the last page of the Map's region that it answers for; -1: none
 
@@ -190,7 +190,7 @@ func (c *canary) check() error {
 	defer c.mu.Unlock()
 	c.dead = c.dead || !c.livesLocked()
 	if c.dead {
-		return fmt.Errorf("%w: it was, and the system has dropped what was stored beyond its end (nothing was written: Discard, and store again)", ErrTruncated)
+		return fmt.Errorf("%w, or was: the system has dropped what was stored beyond its end (nothing was written; Discard, and store again)", ErrTruncated)
 	}
 	return nil
 }

@@ -86,6 +86,8 @@ func TestStoresBeyondACutAreMissed(t *testing.T) {
 					wantError(t, m.Sync(), filemap.ErrTruncated)
 				}
 				wantError(t, m.SyncRange(0, filemap.ToEnd), filemap.ErrTruncated)
+				_, err := m.Dirty(0, 1)
+				wantError(t, err, filemap.ErrTruncated)
 				if !bytes.Equal(content(t, path), want) {
 					t.Errorf("%v, %s: some of the stores are in the file", mode, name)
 				}

@@ -16,7 +16,8 @@ import (
 // Sync, Commit or Discard, of a Private one all stores, of anonymous memory the
 // pages that were ever stored to. A page counts when it was stored to, even if it
 // holds the same bytes again; where the system does not tell, pages are compared
-// with the file and count when they differ.
+// with the file and count when they differ. If the system has dropped stores, since
+// somebody made the file shorter, there is an [ErrTruncated], until Discard.
 //
 // Of a shared ReadWrite Map nobody knows exactly, the kernel keeping its account
 // by folios and writing when it likes: [ErrDirtyUnknown].
@@ -36,6 +37,9 @@ func (m *Map) Dirty(off, n int64) ([]Extent, error) {
 		return nil, m.fail("dirty", off, n, ErrDirtyUnknown)
 	}
 	spans, err := m.changedLocked(off, n)
+	if err == nil && m.stage != nil {
+		err = m.stage.canary.check()
+	}
 	if err != nil {
 		return nil, m.fail("dirty", off, n, err)
 	}

@@ -28,11 +28,13 @@
 // (process 3: faults), advise.go, lock.go and residency.go (process 4: what
 // stays in memory), io.go, cursor.go and record.go (bytes by methods), sync.go
 // (what becomes durable), lifetime.go and quarantine.go (what Close does),
-// protect.go, options.go, errors.go.
+// protect.go, options.go, errors.go. Stores that stay here until Sync or Commit:
+// staged.go, gate.go, dirty.go, canary.go, target.go, atomic.go.
 //
 // # Lock order
 //
-// Map.mu, then syncState.mu, then growth.mu, then quarantine.mu. Loads, stores and
+// The gate of a Staged Map, then Map.mu, then syncState.mu, then growth.mu, then
+// quarantine.mu; or stage.mu and canary.mu behind these. Loads, stores and
 // copies take none. Append's copy has growth.mu alone: what a fault there was about is
 // found out when it is given back.
 //

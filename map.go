@@ -351,6 +351,9 @@ func (m *Map) attach(n int, create func(n int) (sys.Region, error)) error {
 		inUse.give(1)
 		return err
 	}
+	if m.private() && m.file.Valid() {
+		region.Uncopy()
+	}
 	m.region = region
 	m.self = weak.Make(m)
 	retired.expect()

@@ -40,7 +40,7 @@ type stage struct {
 
 	uncommitted bool // tests set it: Commit leaves the journal out
 
-	mu      sync.Mutex // of what is below; no other lock is taken under it
+	mu      sync.Mutex // of what is below; canary.mu alone is taken under it
 	touched pageSet    // pages that a method was about to store to
 	count   int64      // of these
 }

@@ -67,6 +67,7 @@ func finderWorks(finder Finder) bool {
 		return false
 	}
 	defer func() { _ = r.Release() }()
+	r.Uncopy()
 	// What a store does, without a fault that could be a signal.
 	if r.Advise(PopulateRead, 0, PageSize) != nil || r.Advise(PopulateWrite, PageSize, PageSize) != nil {
 		return false
@@ -177,9 +178,9 @@ func (r Region) LockLazily(off, n int) error {
 	return nil
 }
 
-// uncopy makes the pages of a private region that was just mapped the file's: after
+// Uncopy makes the pages of a private region that was just mapped the file's: after
 // mlockall(2) with MCL_FUTURE the kernel has locked it, and made copies of all.
-func (r Region) uncopy() {
+func (r Region) Uncopy() {
 	if !errors.Is(r.Advise(DontNeed, 0, PageSize), unix.EINVAL) || r.LockLazily(0, r.Len()) != nil {
 		return
 	}

@@ -20,3 +20,6 @@ func DropPrivate([]Range) error {
 
 // LockLazily is [Region.Lock]: only Linux tells the two apart.
 func (r Region) LockLazily(off, n int) error { return r.Lock(off, n) }
+
+// Uncopy does nothing: only Linux copies pages because they are locked.
+func (Region) Uncopy() {}

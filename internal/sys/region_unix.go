@@ -46,11 +46,7 @@ func MapFile(f File, offset int64, size int, prot Prot, sharing Sharing) (Region
 	if err != nil {
 		return Region{}, err
 	}
-	r := Region{base, length}
-	if sharing != Shared {
-		r.uncopy()
-	}
-	return r, nil
+	return Region{base, length}, nil
 }
 
 // MapAnonymous maps size bytes of zeroed memory that belong to no file. Unless
