@@ -77,8 +77,8 @@ func TestUnmapped(t *testing.T) {
 	}
 	second := func(_ any, err error) error { return err }
 	for name, err := range map[string]error{
-		"Slice": second(m.Slice(0, 1)), "SliceOf": second(filemap.SliceOf[int32](m, 0, 4)), "PointerTo": second(filemap.PointerTo[byte](m, 0)),
-		"Lock": m.Lock(0, 1), "Advise": m.Advise(filemap.Random, 0, 1), "Residency": second(m.Residency(0, 1)),
+		"Slice": second(m.Slice(0, 1)), "SliceOf": second(filemap.SliceOf[int32](m, 0, 1)), "PointerTo": second(filemap.PointerTo[byte](m, 0)),
+		"Lock": m.Lock(0, 1), "Advise": m.Advise(filemap.Random, 0, 1), "Residency": second(m.Residency(t.Context(), 0, 1)),
 		"Protect": m.Protect(filemap.ReadOnly, 0, filemap.ToEnd), "AdviseDestructive": m.AdviseDestructive(filemap.DontNeed, 0, filemap.ToEnd),
 	} {
 		if !errors.Is(err, filemap.ErrNotMapped) || !errors.Is(err, errors.ErrUnsupported) {

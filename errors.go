@@ -3,8 +3,11 @@ package filemap
 import (
 	"errors"
 	"fmt"
+	"math"
 	"os"
 	"strings"
+
+	"github.com/filemap-go/filemap/internal/halfopen"
 )
 
 // Error is what every operation of this package returns when it fails: which
@@ -26,7 +29,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "filemap: %s %s", e.Op, e.Path)
 	if e.Length != 0 {
-		fmt.Fprintf(&b, " [%d, %d)", e.Offset, e.Offset+e.Length)
+		b.WriteString(" " + halfopen.String(e.Offset, e.Length))
 	}
 	fmt.Fprintf(&b, ": %v", e.Err)
 	return b.String()
@@ -152,7 +155,11 @@ var (
 
 // fail makes the *Error of an operation on [off, off+n) of the mapping.
 func (m *Map) fail(op string, off, n int64, err error) *Error {
-	return &Error{Op: op, Path: m.path, Offset: m.offset + off, Length: n, Err: err}
+	at := m.offset + off
+	if off > 0 && at < 0 { // an offset that nobody's file has
+		at = math.MaxInt64
+	}
+	return &Error{Op: op, Path: m.path, Offset: at, Length: n, Err: err}
 }
 
 // boundsError says which range was asked for and how long the mapping is.

@@ -106,7 +106,7 @@ func TestHugePages(t *testing.T) {
 					t.Errorf("%v, %v: %s: %v", c, mode, what, err)
 				}
 			}
-			if _, err := m.Residency(0, filemap.ToEnd); err != nil {
+			if _, err := m.Residency(t.Context(), 0, filemap.ToEnd); err != nil {
 				t.Error(err)
 			}
 			if len(b) > 4096 && mode == filemap.ReadWrite {

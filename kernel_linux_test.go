@@ -138,16 +138,16 @@ func TestResidencyUnknown(t *testing.T) {
 	}
 	m := open(t, writeFile(t, pattern(50_000)))
 	asNobody(t, func() {
-		r, err := m.Residency(0, filemap.ToEnd)
+		r, err := m.Residency(t.Context(), 0, filemap.ToEnd)
 		if err != nil || r.Known || r.ResidentPages != 0 || r.Pages != int64(50_000+filemap.PageBytes()-1)/int64(filemap.PageBytes()) {
 			t.Errorf("%+v, %v; want it to be unknown", r, err)
 		}
 	})
-	if r, err := m.Residency(0, filemap.ToEnd); err != nil || !r.Known {
+	if r, err := m.Residency(t.Context(), 0, filemap.ToEnd); err != nil || !r.Known {
 		t.Errorf("the owner is told %+v, %v", r, err)
 	}
 	blind := open(t, m.Path(), filemap.NoDescriptor)
-	if r, err := blind.Residency(0, filemap.ToEnd); err != nil || r.Known {
+	if r, err := blind.Residency(t.Context(), 0, filemap.ToEnd); err != nil || r.Known {
 		t.Errorf("without a descriptor: %+v, %v", r, err)
 	}
 }
@@ -179,7 +179,7 @@ func TestColdFile(t *testing.T) {
 		t.Fatal(err)
 	}
 	resident := func(m *filemap.Map) int64 {
-		r, err := m.Residency(0, filemap.ToEnd)
+		r, err := m.Residency(t.Context(), 0, filemap.ToEnd)
 		if err != nil || !r.Known {
 			t.Fatalf("%+v, %v", r, err)
 		}

@@ -165,7 +165,7 @@ func TestKnownPages(t *testing.T) {
 		}
 	}
 	// A disk that answers at once delivers the page to whoever asks about it.
-	if r, err := m.Residency(50_000, 1); err != nil || r.ResidentPages == 0 {
+	if r, err := m.Residency(t.Context(), 50_000, 1); err != nil || r.ResidentPages == 0 {
 		t.Errorf("nobody noticed the eviction: %+v, %v", r, err)
 	}
 }

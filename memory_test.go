@@ -120,7 +120,7 @@ func TestLock(t *testing.T) {
 	}
 	wantError(t, m.Lock(0, m.Len()+1), filemap.ErrBounds)
 	locked := open(t, writeFile(t, pattern(5000)), filemap.Locked)
-	if r, err := locked.Residency(0, filemap.ToEnd); err == nil && r.Known && r.ResidentPages != r.Pages {
+	if r, err := locked.Residency(t.Context(), 0, filemap.ToEnd); err == nil && r.Known && r.ResidentPages != r.Pages {
 		t.Errorf("locked: %+v", r)
 	}
 }
@@ -128,7 +128,7 @@ func TestLock(t *testing.T) {
 func TestResidency(t *testing.T) {
 	page := int64(filemap.PageBytes())
 	m := open(t, writeFile(t, pattern(int(9*page)+100)), filemap.Range(page/2, filemap.ToEnd))
-	if _, err := m.Residency(0, 0); err != nil {
+	if _, err := m.Residency(t.Context(), 0, 0); err != nil {
 		skipUnsupported(t, err)
 		t.Fatal(err)
 	}
@@ -138,7 +138,7 @@ func TestResidency(t *testing.T) {
 	for _, r := range []struct{ off, n, pages int64 }{
 		{0, filemap.ToEnd, 10}, {0, 1, 1}, {page / 2, 1, 1}, {page/2 - 1, 2, 2}, {1, 3 * page, 4}, {m.Len(), 0, 0},
 	} {
-		got, err := m.Residency(r.off, r.n)
+		got, err := m.Residency(t.Context(), r.off, r.n)
 		skipUnsupported(t, err)
 		if err != nil {
 			t.Fatal(err)
@@ -154,6 +154,6 @@ func TestResidency(t *testing.T) {
 			t.Errorf("[%d,+%d): extents %v", r.off, r.n, got.Extents)
 		}
 	}
-	_, err := m.Residency(0, m.Len()+1)
+	_, err := m.Residency(t.Context(), 0, m.Len()+1)
 	wantError(t, err, filemap.ErrBounds)
 }

@@ -66,7 +66,7 @@ func TestOpenEmptyFile(t *testing.T) {
 			t.Errorf("%v: Bytes() = %v, want empty and not nil", mode, b)
 		}
 		for name, call := range map[string]func() error{
-			"Residency":      func() error { _, err := m.Residency(0, filemap.ToEnd); return err },
+			"Residency":      func() error { _, err := m.Residency(t.Context(), 0, filemap.ToEnd); return err },
 			"Advise":         func() error { return m.Advise(filemap.Random, 0, 0) },
 			"Lock":           func() error { return m.Lock(0, filemap.ToEnd) },
 			"Populate":       func() error { return m.Populate(t.Context(), 0, filemap.ToEnd, nil) },

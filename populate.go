@@ -130,9 +130,25 @@ func (m *Map) pagesError(op string, off, n int64, err error) error {
 func (m *Map) firstBad(off, n int64, store bool) (int64, bool) {
 	page := int64(sys.PageSize)
 	for at := off; at < off+n; at += page - (m.offset+at)%page {
+		for part := int64(populateBytes); part <= off+n-at && m.allFine(at, part, store); {
+			at += part
+		}
+		if at == off+n {
+			break
+		}
 		if errors.Is(m.region.Probe(m.begin+int(at), store), sys.ErrBus) || m.fileTrouble(at) != nil {
 			return at, true
 		}
 	}
 	return 0, false
+}
+
+// allFine tells whether no access to [off, off+n) would fault: one call for many pages.
+func (m *Map) allFine(off, n int64, store bool) bool {
+	how := sys.PopulateRead
+	if store {
+		how = sys.PopulateWrite
+	}
+	begin, length := m.pagesOf(off, n)
+	return m.region.Advise(how, begin, length) == nil && m.fileTrouble(off+n-1) == nil
 }

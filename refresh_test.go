@@ -79,7 +79,7 @@ func useAll(t *testing.T, m *filemap.Map, i int64) {
 		func() error { _, err := m.Dirty(0, filemap.ToEnd); return err },
 		func() error { _, err := m.Dirty(page, 40*page); return err },
 		func() error { return m.Discard() },
-		func() error { _, err := m.Residency(0, filemap.ToEnd); return err },
+		func() error { _, err := m.Residency(t.Context(), 0, filemap.ToEnd); return err },
 		func() error { _, err := m.ReadAt(b, i%60*page); return err },
 		func() error { return m.View(0, filemap.ToEnd, func([]byte) error { return nil }) },
 		func() error { return m.Update(page, page, func(b []byte) error { b[0]++; return nil }) },

@@ -1,6 +1,8 @@
 package filemap
 
 import (
+	"context"
+
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -21,18 +23,20 @@ type Residency struct {
 }
 
 // Residency reports which pages of [off, off+n) are in memory; n may be
-// [ToEnd]. The answer is true for the moment of the call only.
+// [ToEnd]. The answer is true for the moment of the call only. It takes time for each
+// page of the range, some 20 s for a TiB; between parts of 256 MiB it looks whether
+// ctx has ended, and returns its error. Parts of a shared mapping of which nothing is
+// in memory are passed over where cachestat(2) tells.
 //
 // A page of a file mapping counts when the page cache has it, whether or not
 // this process has touched it: mincore(2) on Linux, Darwin, FreeBSD and NetBSD.
 // On Windows a page counts when it is in this process's working set
 // (QueryWorkingSetEx). OpenBSD: unsupported. Without mappings all is resident.
-func (m *Map) Residency(off, n int64) (Residency, error) {
-	n, err := m.enter("residency", off, n)
+func (m *Map) Residency(ctx context.Context, off, n int64) (Residency, error) {
+	n, err := m.span("residency", off, n)
 	if err != nil {
 		return Residency{}, err
 	}
-	defer m.leave()
 	if m.backing == Read {
 		return Residency{}, m.fail("residency", off, n, ErrNotMapped)
 	}
@@ -43,24 +47,65 @@ func (m *Map) Residency(off, n int64) (Residency, error) {
 	}
 	begin, length := m.pagesOf(off, n)
 	result.Pages = int64(length / sys.PageSize)
-	if result.Known = m.residencyKnown(); !result.Known {
-		return result, nil
-	}
-	status := make([]sys.PageStatus, min(length/sys.PageSize, 64<<10))
+	look := residencyLook{m: m, result: &result, status: make([]sys.PageStatus, min(length/sys.PageSize, residencyPages))}
 	for done := 0; done < length; {
-		part := status[:min((length-done)/sys.PageSize, len(status))]
-		if err := m.region.Resident(begin+done, part); err != nil {
+		if err := ctx.Err(); err != nil {
 			return Residency{}, m.fail("residency", off, n, err)
 		}
-		for i, s := range part {
-			if s == sys.Resident {
-				result.add(int64(begin + done + i*sys.PageSize - m.begin))
-			}
+		pages := min((length-done)/sys.PageSize, len(look.status))
+		if err := look.part(begin+done, pages); err != nil {
+			return Residency{}, err
 		}
-		done += len(part) * sys.PageSize
+		if !result.Known {
+			return result, nil
+		}
+		done += pages * sys.PageSize
 	}
 	result.clip(off, n)
 	return result, nil
+}
+
+// residencyPages is how many pages are asked about at once.
+const residencyPages = 64 << 10
+
+// residencyLook is one call of Residency.
+type residencyLook struct {
+	m      *Map
+	result *Residency
+	status []sys.PageStatus
+	counts bool // cachestat tells how many pages of a part are in memory
+}
+
+// part asks about pages of the region from begin on. Close need not wait for more.
+func (l *residencyLook) part(begin, pages int) error {
+	m := l.m
+	off := int64(max(begin-m.begin, 0))
+	if _, err := m.enter("residency", off, 0); err != nil {
+		return err
+	}
+	defer m.leave()
+	if !l.result.Known {
+		if l.result.Known = m.residencyKnown(); !l.result.Known {
+			return nil
+		}
+		l.counts = m.file.Valid() && !m.private() && m.replaced() == nil && m.file.PageCacheSource().By == sys.ByCachestat
+	}
+	if l.counts {
+		stat, err := m.file.CacheStat(m.alignedOffset()+int64(begin), int64(pages*sys.PageSize))
+		if err == nil && stat.Cached == 0 {
+			return nil
+		}
+	}
+	status := l.status[:pages]
+	if err := m.region.Resident(begin, status); err != nil {
+		return m.fail("residency", off, int64(pages*sys.PageSize), err)
+	}
+	for i, s := range status {
+		if s == sys.Resident {
+			l.result.add(int64(begin + i*sys.PageSize - m.begin))
+		}
+	}
+	return nil
 }
 
 // residencyKnown needs the descriptor to find out; without one only a mapping

@@ -268,6 +268,8 @@ func (m *Map) Move(n int64) (*Map, error) {
 	}
 	defer m.leave()
 	switch {
+	case n < 0:
+		return nil, m.fail("move", 0, n, fmt.Errorf("%w: negative size", ErrBounds))
 	case m.mode == Private:
 		return nil, m.fail("move", 0, 0, ErrPrivate)
 	case m.stage != nil:

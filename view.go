@@ -3,6 +3,7 @@ package filemap
 import (
 	"bytes"
 	"fmt"
+	"math"
 	"reflect"
 	"sync"
 	"unsafe"
@@ -45,8 +46,9 @@ func (m *Map) Slice(off, n int64) ([]byte, error) {
 	return m.data[off : off+n : off+n], nil
 }
 
-// SliceOf returns n bytes of m from off as a []T, no copy; n may be [ToEnd]. What
-// holds for [Map.Bytes] holds for it.
+// SliceOf returns count elements of m as a []T, no copy. The first is at off, in bytes;
+// count is a number of elements, or [ToEnd] for all there are from off. What holds for
+// [Map.Bytes] holds for it.
 //
 // The elements are in the byte order of this machine, and laid out as Go lays
 // T out here, padding included: for a file that moves between machines use
@@ -56,31 +58,42 @@ func (m *Map) Slice(off, n int64) ([]byte, error) {
 // Errors: [ErrType] when T holds Go pointers (a pointer, string, slice, map,
 // channel, function or interface, at any depth) or has size zero,
 // [ErrAlignment] when the first element's address is no multiple of T's
-// alignment, [ErrRagged] when n is no multiple of T's size, [ErrBounds],
-// [ErrClosed].
-func SliceOf[T any](m *Map, off, n int64) ([]T, error) {
-	n, err := m.viewable(reflect.TypeFor[T](), off, n)
-	if err != nil || n == 0 {
+// alignment, [ErrRagged] when the bytes to the end are no multiple of T's size,
+// [ErrBounds], [ErrClosed], [ErrNotMapped].
+func SliceOf[T any](m *Map, off, count int64) ([]T, error) {
+	count, err := m.viewable(reflect.TypeFor[T](), off, count)
+	if err != nil || count == 0 {
 		return []T{}, err
 	}
 	m.handOut()
-	first := (*T)(unsafe.Pointer(&m.data[off]))
-	count := int(n / int64(unsafe.Sizeof(*first)))
-	return unsafe.Slice(first, count), nil
+	return unsafe.Slice((*T)(unsafe.Pointer(&m.data[off])), int(count)), nil
 }
 
 // PointerTo returns the T at off of m, no copy. What holds for [SliceOf] holds
 // for it; the T must lie inside the mapping.
 func PointerTo[T any](m *Map, off int64) (*T, error) {
 	t := reflect.TypeFor[T]()
-	if _, err := m.viewable(t, off, int64(t.Size())); err != nil {
+	if _, err := m.viewable(t, off, 1); err != nil {
 		return nil, err
 	}
 	m.handOut()
 	return (*T)(unsafe.Pointer(&m.data[off])), nil
 }
 
-func (m *Map) viewable(t reflect.Type, off, n int64) (int64, error) {
+// viewable checks that count elements of type t can be viewed at off, and returns how
+// many there are.
+func (m *Map) viewable(t reflect.Type, off, count int64) (int64, error) {
+	if reason := unviewable(t); reason != "" {
+		return 0, m.fail("view", off, 0, fmt.Errorf("%w: %v %s", ErrType, t, reason))
+	}
+	size := int64(t.Size())
+	if count > math.MaxInt64/size {
+		return 0, m.fail("view", off, 0, fmt.Errorf("%w of the mapping, which has %d bytes: %d elements of %d bytes", ErrBounds, m.Len(), count, size))
+	}
+	n := count
+	if count != ToEnd {
+		n = count * size
+	}
 	n, err := m.span("view", off, n)
 	if err != nil {
 		return 0, err
@@ -88,16 +101,13 @@ func (m *Map) viewable(t reflect.Type, off, n int64) (int64, error) {
 	if m.backing == Read {
 		return 0, m.fail("view", off, n, ErrNotMapped)
 	}
-	if reason := unviewable(t); reason != "" {
-		return 0, m.fail("view", off, n, fmt.Errorf("%w: %v %s", ErrType, t, reason))
-	}
-	if n%int64(t.Size()) != 0 {
-		return 0, m.fail("view", off, n, fmt.Errorf("%w: %d bytes of %v, which has %d", ErrRagged, n, t, t.Size()))
+	if n%size != 0 {
+		return 0, m.fail("view", off, n, fmt.Errorf("%w: %d bytes of %v, which has %d", ErrRagged, n, t, size))
 	}
 	if n > 0 && uintptr(unsafe.Pointer(&m.data[off]))%uintptr(t.Align()) != 0 {
 		return 0, m.fail("view", off, n, fmt.Errorf("%w: %v needs a file offset that is a multiple of %d", ErrAlignment, t, t.Align()))
 	}
-	return n, nil
+	return n / size, nil
 }
 
 var viewableTypes sync.Map // reflect.Type to string: why not, or ""
@@ -125,6 +135,9 @@ func pointerIn(t reflect.Type) reflect.Type {
 		reflect.Float32, reflect.Float64, reflect.Complex64, reflect.Complex128:
 		return nil
 	case reflect.Array:
+		if t.Len() == 0 { // [0]func(), which keeps a struct from being compared
+			return nil
+		}
 		return pointerIn(t.Elem())
 	case reflect.Struct:
 		for i := range t.NumField() {

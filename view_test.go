@@ -19,7 +19,7 @@ type point struct {
 func TestSliceOf(t *testing.T) {
 	m := create(t, 64*24+5)
 	// A point has 32 bytes, or 28 where a float64 needs no alignment to 8.
-	points, err := filemap.SliceOf[point](m, 0, 24*64/int64(unsafe.Sizeof(point{}))*int64(unsafe.Sizeof(point{})))
+	points, err := filemap.SliceOf[point](m, 0, 24*64/int64(unsafe.Sizeof(point{})))
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -43,6 +43,30 @@ func TestSliceOf(t *testing.T) {
 	}
 }
 
+// TestSliceOfCountsElements: n is how many elements, as everywhere else in Go.
+func TestSliceOfCountsElements(t *testing.T) {
+	m := create(t, 1004*4)
+	for i := range int64(1004) {
+		if err := filemap.Store(m, i*4, float32(i)); err != nil {
+			t.Fatal(err)
+		}
+	}
+	floats, err := filemap.SliceOf[float32](m, 4, 1000)
+	if err != nil || len(floats) != 1000 || floats[0] != 1 || floats[999] != 1000 {
+		t.Errorf("%d elements, %v", len(floats), err)
+	}
+	if all, err := filemap.SliceOf[float32](m, 8, filemap.ToEnd); err != nil || len(all) != 1002 {
+		t.Errorf("%d elements to the end, %v", len(all), err)
+	}
+	type uncomparable struct {
+		_ [0]func()
+		X int64
+	}
+	if one, err := filemap.SliceOf[uncomparable](m, 0, 3); err != nil || len(one) != 3 {
+		t.Errorf("%d elements of a struct that cannot be compared, %v", len(one), err)
+	}
+}
+
 type withString struct {
 	N int
 	S [2]struct{ Name string }
@@ -60,20 +84,26 @@ func TestViewErrors(t *testing.T) {
 		}
 	}
 	slice := func(_ any, err error) error { return err }
-	fails(slice(filemap.SliceOf[*int](m, 0, 8)), filemap.ErrType, "*int")
+	fails(slice(filemap.SliceOf[*int](m, 0, 1)), filemap.ErrType, "*int")
 	fails(slice(filemap.SliceOf[withString](m, 0, 0)), filemap.ErrType, "string")
-	fails(slice(filemap.SliceOf[[]byte](m, 0, 24)), filemap.ErrType, "[]uint8")
-	fails(slice(filemap.SliceOf[any](m, 0, 16)), filemap.ErrType)
-	fails(slice(filemap.SliceOf[map[int]int](m, 0, 8)), filemap.ErrType)
-	fails(slice(filemap.SliceOf[func()](m, 0, 8)), filemap.ErrType)
-	fails(slice(filemap.SliceOf[chan int](m, 0, 8)), filemap.ErrType)
-	fails(slice(filemap.SliceOf[unsafe.Pointer](m, 0, 8)), filemap.ErrType)
-	fails(slice(filemap.SliceOf[struct{}](m, 0, 8)), filemap.ErrType, "size")
-	fails(slice(filemap.SliceOf[[0]int](m, 0, 8)), filemap.ErrType, "size")
-	fails(slice(filemap.SliceOf[int64](m, 0, 12)), filemap.ErrRagged, "12", "8")
-	fails(slice(filemap.SliceOf[int64](m, 0, filemap.ToEnd)), filemap.ErrRagged)
-	fails(slice(filemap.SliceOf[int32](m, 2, 8)), filemap.ErrAlignment, "multiple of 4")
-	fails(slice(filemap.SliceOf[int64](m, 96, 8)), filemap.ErrBounds)
+	fails(slice(filemap.SliceOf[[]byte](m, 0, 1)), filemap.ErrType, "[]uint8")
+	fails(slice(filemap.SliceOf[any](m, 0, 1)), filemap.ErrType)
+	fails(slice(filemap.SliceOf[map[int]int](m, 0, 1)), filemap.ErrType)
+	fails(slice(filemap.SliceOf[func()](m, 0, 1)), filemap.ErrType)
+	fails(slice(filemap.SliceOf[chan int](m, 0, 1)), filemap.ErrType)
+	fails(slice(filemap.SliceOf[unsafe.Pointer](m, 0, 1)), filemap.ErrType)
+	fails(slice(filemap.SliceOf[struct{}](m, 0, 1)), filemap.ErrType, "size")
+	fails(slice(filemap.SliceOf[[0]int](m, 0, 1)), filemap.ErrType, "size")
+	fails(slice(filemap.SliceOf[int64](m, 0, filemap.ToEnd)), filemap.ErrRagged, "100", "8")
+	fails(slice(filemap.SliceOf[int64](m, 0, 13)), filemap.ErrBounds)
+	fails(slice(filemap.SliceOf[int64](m, 0, -2)), filemap.ErrBounds)
+	fails(slice(filemap.SliceOf[int64](m, 0, math.MaxInt64/8+1)), filemap.ErrBounds, "elements")
+	fails(slice(filemap.SliceOf[struct {
+		_ [0]func()
+		p *int
+	}](m, 0, 1)), filemap.ErrType)
+	fails(slice(filemap.SliceOf[int32](m, 2, 2)), filemap.ErrAlignment, "multiple of 4")
+	fails(slice(filemap.SliceOf[int64](m, 96, 1)), filemap.ErrBounds)
 	fails(slice(filemap.PointerTo[int64](m, 96)), filemap.ErrBounds)
 	fails(slice(filemap.PointerTo[int64](m, -8)), filemap.ErrBounds)
 	fails(slice(filemap.PointerTo[int32](m, 1)), filemap.ErrAlignment)
@@ -88,7 +118,7 @@ func TestViewErrors(t *testing.T) {
 // views of it misaligned, whatever their offset in the mapping.
 func TestViewAlignmentFollowsTheFile(t *testing.T) {
 	m := open(t, writeFile(t, pattern(1000)), filemap.Range(4, filemap.ToEnd))
-	if _, err := filemap.SliceOf[int32](m, 0, 8); err != nil {
+	if _, err := filemap.SliceOf[int32](m, 0, 2); err != nil {
 		t.Error(err)
 	}
 	_, err := filemap.PointerTo[[2]float64](m, 1)

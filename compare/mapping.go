@@ -59,7 +59,7 @@ func (t *mapped) open(j *job) (*filemap.Map, []int32, error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	integers, err := filemap.SliceOf[int32](m, 0, j.integers*integerBytes)
+	integers, err := filemap.SliceOf[int32](m, 0, j.integers)
 	if err != nil {
 		return nil, nil, errors.Join(err, m.Close())
 	}

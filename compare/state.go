@@ -1,6 +1,7 @@
 package compare
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"time"
@@ -38,7 +39,7 @@ type residency struct {
 }
 
 func (o *observer) look() residency {
-	r, err := o.view.Residency(0, filemap.ToEnd)
+	r, err := o.view.Residency(context.Background(), 0, filemap.ToEnd)
 	switch {
 	case err != nil:
 		return residency{why: err}

@@ -3,6 +3,8 @@ package observe
 import (
 	"errors"
 	"fmt"
+
+	"github.com/filemap-go/filemap/internal/halfopen"
 )
 
 // Error is what every operation of this package returns when it fails.
@@ -19,7 +21,7 @@ func (e *Error) Error() string {
 	if e.Length == 0 {
 		return fmt.Sprintf("%s: %v", e.Path, e.Err)
 	}
-	return fmt.Sprintf("%s [%d, %d): %v", e.Path, e.Offset, e.Offset+e.Length, e.Err)
+	return fmt.Sprintf("%s %s: %v", e.Path, halfopen.String(e.Offset, e.Length), e.Err)
 }
 
 // Unwrap returns the cause.

@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/filemap-go/filemap/internal/halfopen"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -26,7 +27,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s", e.Op, e.Path)
 	if e.Length != 0 {
-		fmt.Fprintf(&b, " [%d, %d)", e.Offset, e.Offset+e.Length)
+		b.WriteString(" " + halfopen.String(e.Offset, e.Length))
 	}
 	fmt.Fprintf(&b, ": %v", e.Err)
 	return b.String()

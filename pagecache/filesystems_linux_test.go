@@ -240,7 +240,7 @@ func TestEachFileSystem(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		r, err := m.Residency(0, filemap.ToEnd)
+		r, err := m.Residency(t.Context(), 0, filemap.ToEnd)
 		if err := errors.Join(err, m.Close()); err != nil || !r.Known || r.ResidentPages != 907 {
 			t.Errorf("Residency: %+v, %v", r, err)
 		}

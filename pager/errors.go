@@ -6,6 +6,7 @@ import (
 	"os"
 	"strings"
 
+	"github.com/filemap-go/filemap/internal/halfopen"
 	"github.com/filemap-go/filemap/pager/store"
 )
 
@@ -28,7 +29,7 @@ func (e *Error) Error() string {
 		b.WriteString(" " + e.Path)
 	}
 	if e.Length != 0 {
-		fmt.Fprintf(&b, " [%d, %d)", e.Offset, e.Offset+e.Length)
+		b.WriteString(" " + halfopen.String(e.Offset, e.Length))
 	}
 	fmt.Fprintf(&b, ": %v", e.Err)
 	return b.String()

@@ -1,6 +1,7 @@
 package comparison
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"path/filepath"
@@ -237,7 +238,7 @@ func residency(path string) (r filemap.Residency, err error) {
 		return r, err
 	}
 	defer func() { err = errors.Join(err, m.Close()) }()
-	if r, err = m.Residency(0, filemap.ToEnd); err == nil && !r.Known {
+	if r, err = m.Residency(context.Background(), 0, filemap.ToEnd); err == nil && !r.Known {
 		err = errors.New("the system does not tell what is in memory")
 	}
 	return r, err

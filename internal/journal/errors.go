@@ -4,6 +4,8 @@ import (
 	"errors"
 	"fmt"
 	"strings"
+
+	"github.com/filemap-go/filemap/internal/halfopen"
 )
 
 // Error is what every operation of this package returns when it fails.
@@ -20,7 +22,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "journal: %s %s", e.Op, e.Path)
 	if e.Length != 0 {
-		fmt.Fprintf(&b, " [%d, %d)", e.Offset, e.Offset+e.Length)
+		b.WriteString(" " + halfopen.String(e.Offset, e.Length))
 	}
 	fmt.Fprintf(&b, ": %v", e.Err)
 	return b.String()

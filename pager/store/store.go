@@ -11,6 +11,8 @@ import (
 	"io"
 	"os"
 	"strings"
+
+	"github.com/filemap-go/filemap/internal/halfopen"
 )
 
 // Store is what pages are read from and written to.
@@ -51,7 +53,7 @@ func (e *Error) Error() string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "store: %s %s", e.Op, e.Path)
 	if e.Length != 0 {
-		fmt.Fprintf(&b, " [%d, %d)", e.Offset, e.Offset+e.Length)
+		b.WriteString(" " + halfopen.String(e.Offset, e.Length))
 	}
 	fmt.Fprintf(&b, ": %v", e.Err)
 	return b.String()
