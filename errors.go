@@ -101,6 +101,10 @@ var (
 	// direct_io, sysfs). It matches [errors.ErrUnsupported], and the system's own error.
 	ErrUnmappable = fmt.Errorf("the file cannot be mapped (open it with filemap.OrRead, or read it): %w", errors.ErrUnsupported)
 
+	// ErrHugePages: the file is on hugetlbfs, and the operation is none that it has;
+	// the text says which. It matches [errors.ErrUnsupported].
+	ErrHugePages = fmt.Errorf("the file is on hugetlbfs: %w", errors.ErrUnsupported)
+
 	// ErrNotRegular: the path names a directory, pipe, socket or device, or a
 	// file without a true size such as those of procfs and sysfs. Read these, or open
 	// the latter with [OrRead].

@@ -1,7 +1,6 @@
 package filemap
 
 import (
-	"errors"
 	"fmt"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -13,10 +12,6 @@ import (
 // file as long as a mapping of it that can be stored to, which would be a change that
 // nobody asked for, and has no write(2) for it. So these are refused: a size that is no
 // whole pages, Reserve, and whatever writes.
-
-// ErrHugePages: the file is on hugetlbfs, and the operation is none that it has. It
-// matches [errors.ErrUnsupported]; the text says what it has.
-var ErrHugePages = fmt.Errorf("the file is on hugetlbfs: %w", errors.ErrUnsupported)
 
 // unit is the size of the mapping's pages: [PageBytes], or more on hugetlbfs.
 func (m *Map) unit() int {
@@ -54,7 +49,7 @@ func (m *Map) onHugePages(n int64) error {
 // explainHuge says why a file of hugetlbfs could not be mapped for want of memory.
 func (m *Map) explainHuge(err error) error {
 	if m.hugePage != 0 && sys.NoMemory(err) {
-		return fmt.Errorf("%w: no pages of %d bytes are left (raise vm.nr_hugepages): %v", ErrNoSpace, m.hugePage, err)
+		return fmt.Errorf("%w: no pages of %d bytes are left (raise vm.nr_hugepages): %s", ErrNoSpace, m.hugePage, err.Error())
 	}
 	return err
 }

@@ -170,6 +170,14 @@ func TestHugePagesRefuse(t *testing.T) {
 	if _, err := os.Stat(fresh); !errors.Is(err, os.ErrNotExist) {
 		t.Error(err)
 	}
+	large := hugeFile(t, dir, page)
+	if err := os.Truncate(large, 64*page); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = filemap.Open(large, filemap.ReadWrite); errors.Is(err, filemap.ErrMapLimit) {
+		t.Errorf("no large pages are left, and it says %v", err)
+	}
+	wantError(t, err, filemap.ErrNoSpace)
 	m, err = filemap.Create(fresh, 2*page)
 	if err != nil {
 		t.Fatal(err)

@@ -71,10 +71,10 @@ func TestRefusedOverwriteKeepsTheFile(t *testing.T) {
 			{100, []filemap.Option{filemap.Reserve(1000), filemap.Staged}},
 			{100, []filemap.Option{filemap.Flag(1 << 15)}},
 		} {
-			refused(t, path, c.size, pattern(10_000), c.options...)
+			_ = refused(t, path, c.size, pattern(10_000), c.options...)
 		}
 		if bits.UintSize > 32 {
-			refused(t, path, 100, pattern(10_000), filemap.Reserve(1<<60))
+			_ = refused(t, path, 100, pattern(10_000), filemap.Reserve(1<<60))
 		}
 	}
 }
@@ -114,7 +114,7 @@ func TestOverwriteOfAPreparedFile(t *testing.T) {
 	if _, err := m.Append(pattern(100)); err != nil {
 		t.Fatal(err)
 	}
-	refused(t, path, 1<<62, content(t, path))
+	_ = refused(t, path, 1<<62, content(t, path))
 	for _, size := range []int64{50, 64<<10 + 48, 1 << 20} {
 		again, err := filemap.Create(path, size, filemap.Overwrite)
 		if err != nil {
