@@ -204,7 +204,7 @@ func TestLengthChangedByOthers(t *testing.T) {
 func growingLog(t *testing.T) (m *filemap.Map, path string) {
 	t.Helper()
 	path = filepath.Join(t.TempDir(), "log")
-	m, err := filemap.Create(path, 0, filemap.Reserve(64<<20))
+	m, err := filemap.Create(path, 0, filemap.Reserve(2<<20))
 	skipUnsupported(t, err)
 	if err != nil {
 		t.Fatal(err)
@@ -309,7 +309,7 @@ func TestReadersOfAnAppendedFile(t *testing.T) {
 // waits for it.
 func TestAppendWhileTruncatedAndClosed(t *testing.T) {
 	needResizable(t)
-	for range 200 {
+	for range 50 {
 		m, path := growingLog(t)
 		if _, err := m.Append(make([]byte, 5000)); err != nil {
 			t.Fatal(err)
