@@ -68,9 +68,9 @@ func (o *Options) complete() error {
 	}
 	switch {
 	case !slices.Contains(Patterns, o.Pattern):
-		return fmt.Errorf("%w: pattern %q is none of %v", ErrOption, o.Pattern, Patterns)
+		return noSuch("pattern", string(o.Pattern), Patterns)
 	case o.Advice != "" && !slices.Contains(Advices, o.Advice):
-		return fmt.Errorf("%w: advice %q is none of %s", ErrOption, o.Advice, strings.Join(Advices, ", "))
+		return noSuch("advice", o.Advice, Advices)
 	case o.Touches < 0 || o.Touches > MaxTouches:
 		return fmt.Errorf("%w: %d pages cannot be touched: 1 to %d", ErrOption, o.Touches, MaxTouches)
 	case o.MemoryLimit < 0:
@@ -80,10 +80,19 @@ func (o *Options) complete() error {
 	case o.NoWrite && (o.InPlace || o.Private || o.MemoryLimit > 0):
 		return fmt.Errorf("%w: without the write part there is no store, in place or private", ErrOption)
 	case !slices.Contains([]string{"", TierRoot, TierUser, TierCounters}, o.Tier):
-		return fmt.Errorf("%w: tier %q is none of %s, %s, %s", ErrOption, o.Tier, TierRoot, TierUser, TierCounters)
+		return noSuch("tier", o.Tier, []string{TierRoot, TierUser, TierCounters})
 	}
 	if o.MemoryLimit > 0 {
 		o.Private = true
 	}
 	return nil
+}
+
+// noSuch is the error of a value that is not among those there are.
+func noSuch[T ~string](what, value string, known []T) error {
+	names := make([]string, len(known))
+	for i, name := range known {
+		names[i] = string(name)
+	}
+	return fmt.Errorf("%w: no %s is called %q: choose one of %s", ErrOption, what, value, strings.Join(names, ", "))
 }
