@@ -30,7 +30,8 @@ func (r *running) attach(ctx context.Context) error {
 	if err := r.begin(listened); err != nil {
 		return err
 	}
-	r.io = readIO(r.proc, pid)
+	r.openIO(pid)
+	r.io = r.readIO()
 	before, _ := faultsSoFar(r.proc, pid)
 	now, err := sys.MonotonicNow()
 	if err != nil {

@@ -70,6 +70,9 @@ func Command(ctx context.Context, o CommandOptions) (*Document, error) {
 	}
 	undo.CleanUp()
 	err := work(ctx)
+	if r.tells != nil {
+		_ = r.tells.Close()
+	}
 	endErr := r.end()
 	if err != nil {
 		if ctx.Err() != nil {
@@ -104,6 +107,7 @@ type running struct {
 	path  string
 	about *attribution
 	io    processIO // of a process that was running already: what it had done
+	tells *os.File  // its /proc/PID/io, nil where that is refused
 }
 
 func (r *running) run(ctx context.Context) error {
@@ -120,6 +124,7 @@ func (r *running) run(ctx context.Context) error {
 	}
 	pid := r.cmd.Process.Pid
 	before, _ := faultsSoFar(r.proc, pid)
+	r.openIO(pid)
 	r.openPerf([]int{r.thread}, r.perfOptions(true), onlineProcessors(r.sys))
 	if err := r.begin([]int{pid}); err != nil {
 		return err
@@ -313,11 +318,24 @@ type processIO struct {
 	known        bool
 }
 
-func readIO(proc string, pid int) (io processIO) {
-	text, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(pid), "io"))
-	if err != nil {
+// openIO opens it: of a process that has ended only root may.
+func (r *running) openIO(pid int) {
+	if f, err := os.Open(filepath.Join(r.proc, strconv.Itoa(pid), "io")); err == nil {
+		r.tells = f
+	}
+}
+
+func (r *running) readIO() (io processIO) {
+	if r.tells == nil {
 		return processIO{}
 	}
+	const most = 4096
+	text := make([]byte, most)
+	n, err := r.tells.ReadAt(text, 0)
+	if n == 0 && err != nil {
+		return processIO{}
+	}
+	text = text[:n]
 	for line := range strings.Lines(string(text)) {
 		name, value, _ := strings.Cut(strings.TrimSpace(line), ": ")
 		n, err := strconv.ParseInt(value, 10, 64)
@@ -339,7 +357,7 @@ func readIO(proc string, pid int) (io processIO) {
 // useOfProcess tells what the process read by system calls, as long as it can be
 // asked.
 func (r *running) useOfProcess(pid int) {
-	now := readIO(r.proc, pid)
+	now := r.readIO()
 	if !now.known {
 		r.miss("how much was read by system calls: /proc/%d/io does not tell this user", pid)
 		return

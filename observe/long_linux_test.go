@@ -161,7 +161,9 @@ func TestGoIsAdvisedToGo(t *testing.T) {
 		}
 	}
 	n := newFileNames("/proc", nil)
-	if !n.isGo(int32(os.Getpid()), os.Args[0]) {
+	self, err := os.Executable()
+	must(t, err)
+	if !n.isGo(int32(os.Getpid()), self) {
 		t.Error("this program is written in Go")
 	}
 	if n.isGo(int32(os.Getpid()), "/bin/sh") || n.isGo(1, "/no such file") || n.isGo(1, "//anon") {

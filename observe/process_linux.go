@@ -29,6 +29,7 @@ func statOf(proc string, pid int) ([]string, error) {
 // Places of fields in what statOf returns.
 const (
 	statState = 0
+	statFlags = 9 - 3
 	statMinor = 10 - 3 // minor faults
 	statMajor = 12 - 3
 	statStart = 22 - 3 // when it started, in ticks since boot
@@ -52,6 +53,9 @@ type target struct {
 	start string // tells it from a later one of the same number
 }
 
+// kernelThread is PF_KTHREAD of the kernel's include/linux/sched.h.
+const kernelThread = 0x200000
+
 func findTarget(proc string, pid int) (target, error) {
 	fields, err := statOf(proc, pid)
 	switch {
@@ -61,6 +65,9 @@ func findTarget(proc string, pid int) (target, error) {
 		return target{}, cause(err)
 	case isDead(fields):
 		return target{}, errors.New("the process has ended; its parent has not asked for its status yet")
+	}
+	if flags, err := strconv.ParseUint(fields[statFlags], 10, 64); err == nil && flags&kernelThread != 0 {
+		return target{}, errors.New("is a part of the kernel, which has no memory of its own to trace")
 	}
 	return target{pid, fields[statStart]}, nil
 }
@@ -73,14 +80,11 @@ func (t target) ended(proc string) bool {
 	return err != nil || fields[statStart] != t.start || isDead(fields)
 }
 
-// commandLine is what the process was started as.
+// commandLine is what the process was started as. One that begins just now has none yet.
 func (t target) commandLine(proc string) ([]string, error) {
 	text, err := os.ReadFile(filepath.Join(proc, strconv.Itoa(t.pid), "cmdline"))
 	if err != nil {
 		return nil, cause(err)
-	}
-	if len(text) == 0 {
-		return nil, errors.New("is a part of the kernel, which has no memory of its own to trace")
 	}
 	return strings.Split(strings.TrimSuffix(string(text), "\x00"), "\x00"), nil
 }
