@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"os"
 
 	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
@@ -61,6 +62,9 @@ func openCommitter(m *Mapping, o Options) (*committer, error) {
 		c.journal, _, err = journal.OpenOn(o.journalFile, target{m.store}, journal.Options{})
 		return c, err
 	}
+	if isFile(m.store.path(), o.Journal) {
+		return nil, fmt.Errorf("%w: Journal: %w: it is the store itself (choose another path)", ErrConfig, journal.ErrNotJournal)
+	}
 	if c.place, err = journal.PlaceOf(o.Journal); err != nil {
 		return nil, err
 	}
@@ -72,6 +76,16 @@ func openCommitter(m *Mapping, o Options) (*committer, error) {
 		return nil, errors.Join(err, c.place.Close())
 	}
 	return c, nil
+}
+
+// isFile tells whether two paths are of one file.
+func isFile(a, b string) bool {
+	if a == "" {
+		return false
+	}
+	one, err := os.Stat(a)
+	other, otherErr := os.Stat(b)
+	return err == nil && otherErr == nil && os.SameFile(one, other)
 }
 
 // journalOptions says which file the store is, if it is one: a journal is never

@@ -5,10 +5,6 @@ import (
 	"context"
 	"errors"
 	"io"
-	"os"
-	"os/exec"
-	"runtime"
-	"runtime/debug"
 	"sync"
 	"sync/atomic"
 	"testing"
@@ -336,74 +332,6 @@ func TestChecksums(t *testing.T) {
 	if _, err := m.ReadAt(got, 0); err != nil || !bytes.Equal(got, b.now) {
 		t.Errorf("after writing: %v", err)
 	}
-}
-
-// The memory of the process stays within the budget and the overhead that the
-// pager names. In a process of its own: what other tests have left, or give back
-// meanwhile, is not the pager's.
-func TestMemoryStaysInBudget(t *testing.T) {
-	if _, ok := residentBytes(); !ok {
-		t.Skip("needs linux")
-	}
-	if invariants {
-		t.Skip("needs memory that is given back, not filled with junk")
-	}
-	if os.Getenv("PAGER_TEST_BUDGET") != "" {
-		memoryStaysInBudget(t)
-		return
-	}
-	child := exec.Command(os.Args[0], "-test.run", "^TestMemoryStaysInBudget$", "-test.v")
-	child.Env = append(os.Environ(), "PAGER_TEST_BUDGET=1")
-	out, err := child.CombinedOutput()
-	if err != nil {
-		t.Errorf("%v\n%s", err, out)
-	}
-}
-
-func memoryStaysInBudget(t *testing.T) {
-	debug.FreeOSMemory()
-	before, _ := residentBytes()
-	const size = 256 << 20
-	path := t.TempDir() + "/sparse"
-	s, err := store.Open(path, store.Options{Write: true, Create: true, Size: size})
-	if err != nil {
-		t.Fatal(err)
-	}
-	defer func() { _ = s.Close() }()
-	p := newPager(t, 16<<20/sys.PageSize, nil)
-	m := mapStore(t, p, s, Options{Mode: Shared})
-	most := int64(0)
-	for at := 0; at < size; at += sys.PageSize {
-		if _, err := m.Uint64(ctx, int64(at)); err != nil {
-			t.Fatal(err)
-		}
-		if at%(16<<20) == 0 {
-			now, _ := residentBytes()
-			most = max(most, now-before)
-		}
-	}
-	if bound := p.Budget() + p.Overhead() + runtimeBytes; most > bound {
-		t.Errorf("%d bytes more than before, and %d are allowed", most, bound)
-	}
-	if most < p.Budget()/2 {
-		t.Errorf("only %d bytes more than before: this measures nothing", most)
-	}
-	t.Logf("%d MiB with a budget of %d MiB", most>>20, p.Budget()>>20)
-}
-
-// residentBytes is the process's memory that is neither a file's nor shared.
-func residentBytes() (int64, bool) {
-	text, err := os.ReadFile("/proc/self/statm")
-	if err != nil || runtime.GOOS != "linux" {
-		return 0, false
-	}
-	var pages [3]int64
-	for i, field := range bytes.Fields(text)[:3] {
-		for _, c := range field {
-			pages[i] = pages[i]*10 + int64(c-'0')
-		}
-	}
-	return (pages[1] - pages[2]) * int64(os.Getpagesize()), true
 }
 
 // A page that left and came back is not the page that a reader without a pin was

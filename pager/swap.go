@@ -25,8 +25,16 @@ import (
 // is never read by another.
 type Swap struct {
 	// Bytes is the size of swap, in whole pages, at most 2^25 of them (128 GiB of
-	// pages of 4 KiB). 0 is none. The space is taken at once, so that a full
-	// device is an error of New and not of a fault.
+	// pages of 4 KiB). 0 is none.
+	//
+	// The space is taken at once, so that a full device is an error of New
+	// ([ErrNoSpace]) and not of a fault: fallocate(2), on btrfs in a file that is
+	// written in its place (FS_NOCOW_FL), or zeros where there is no such call. It is
+	// not certain where a file system writes elsewhere whatever it is told (ZFS,
+	// bcachefs, btrfs once the file is in a snapshot), with thin provisioning below
+	// it, or in a Store. There a fault can meet ErrNoSpace: it needed the frame of a
+	// page that swap could not take. That page stays in memory, with its changes, and
+	// nothing is lost; free space, or commit, discard or close.
 	Bytes int64
 
 	// Path is the file. Without one, it is made in [os.TempDir] and unlinked at
@@ -110,7 +118,7 @@ const (
 )
 
 func (s *swapFile) openFile(path string) (err error) {
-	f, made, err := openSwapFile(path)
+	f, ours, err := openSwapFile(path)
 	if err != nil {
 		return err
 	}
@@ -126,25 +134,26 @@ func (s *swapFile) openFile(path string) (err error) {
 	lock, lockErr := held.TryLock()
 	defer func() {
 		if err != nil {
-			own := made && isOwn(dir, entry, held)
+			own := ours && isOwn(dir, entry, held)
 			err = errors.Join(err, lock.Release(), held.Close(), f.Close(), removeOwn(own, dir, entry))
 		}
 	}()
 	if lockErr != nil && !errors.Is(lockErr, errors.ErrUnsupported) {
 		return fmt.Errorf("%w: %w", ErrSwapFile, lockErr)
 	}
-	if !made {
+	if !ours {
 		if err := checkHeader(f); err != nil {
 			return err
 		}
+		ours = true // what a crash left there is worth nothing
 	}
 	s.origin = int64(s.pageBytes)
 	total := s.origin + int64(s.slots)*int64(s.pageBytes)
-	if err := size(held, total); err != nil {
+	if err := s.allot(held, total); err != nil {
+		if sys.NoSpace(err) {
+			err = fmt.Errorf("%w: %w", ErrNoSpace, err)
+		}
 		return fmt.Errorf("taking %d bytes for swap: %w", total, err)
-	}
-	if _, err := f.WriteAt(s.header(), 0); err != nil {
-		return err
 	}
 	file, err := store.Open(name, store.Options{Write: true})
 	if err != nil {
@@ -219,16 +228,30 @@ func checkHeader(f *os.File) error {
 	return nil
 }
 
-// size takes the blocks for n bytes, where the system can; else a sparse file
-// will do.
-func size(f sys.File, n int64) error {
+// allot makes the file a swap file of n bytes and takes the blocks for them, to be
+// written in their place, where the system can; else a sparse file will do. Zeros
+// that were written instead of taking blocks may get theirs only when they are
+// synced.
+func (s *swapFile) allot(f sys.File, n int64) error {
+	if err := f.Truncate(0); err != nil {
+		return err
+	}
+	if err := f.NoCopyOnWrite(); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
+	if _, err := f.WriteAt(s.header(), 0); err != nil {
+		return err
+	}
+	if err := f.Truncate(s.origin); err != nil {
+		return err
+	}
+	if err := f.Allocate(s.origin, n-s.origin); err != nil && !errors.Is(err, errors.ErrUnsupported) {
+		return err
+	}
 	if err := f.Truncate(n); err != nil {
 		return err
 	}
-	if err := f.Allocate(0, n); err != nil && !errors.Is(err, errors.ErrUnsupported) {
-		return err
-	}
-	return nil
+	return f.Sync()
 }
 
 func (s *swapFile) close() error {

@@ -1,0 +1,60 @@
+package pager
+
+import (
+	"bytes"
+	"errors"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/filemap-go/filemap/pager/store"
+)
+
+// named is a store of somebody else's that has a file.
+type named struct {
+	store.Store
+	path string
+}
+
+func (n named) Path() string { return n.path }
+
+// The store itself, by whatever name, is no journal, and is not touched.
+func TestJournalIsTheStore(t *testing.T) {
+	dir := t.TempDir()
+	path, link, symlink := filepath.Join(dir, "store"), filepath.Join(dir, "link"), filepath.Join(dir, "symlink")
+	content := make([]byte, 1<<20) // zeros, as an empty journal could be
+	if err := os.WriteFile(path, content, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	empty := filepath.Join(dir, "empty") // which any journal begins as
+	if err := os.WriteFile(empty, nil, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := newPager(t, 4, nil).Map(named{store.NewMemory(0), empty}, Options{Mode: Transactional, Journal: empty}); !errors.Is(err, ErrConfig) {
+		t.Errorf("an empty store as its own journal: %v", err)
+	}
+	journals := []string{path, filepath.Join(dir, ".", "..", filepath.Base(dir), "store")}
+	if os.Link(path, link) == nil {
+		journals = append(journals, link)
+	}
+	if os.Symlink(path, symlink) == nil {
+		journals = append(journals, symlink)
+	}
+	f, err := store.Open(path, store.Options{Write: true})
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = f.Close() }()
+	stores := map[string]store.Store{"file": f, "other": named{store.NewMemory(1 << 20), path}}
+	for name, s := range stores {
+		for _, journal := range journals {
+			p := newPager(t, 4, nil)
+			if _, err := p.Map(s, Options{Mode: Transactional, Journal: journal}); !errors.Is(err, ErrConfig) {
+				t.Errorf("%s: the journal %s of the store %s: %v", name, journal, path, err)
+			}
+			if got, err := os.ReadFile(path); err != nil || !bytes.Equal(got, content) {
+				t.Fatalf("%s: the store has %d bytes of %d now, %v", name, len(got), len(content), err)
+			}
+		}
+	}
+}
