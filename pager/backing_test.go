@@ -61,7 +61,7 @@ var transfers = map[string]struct {
 	"less than none":     {func(int) (int, error) { return -1, nil }, ErrStore},
 	"panics":             {func(int) (int, error) { panic(errDevice) }, errDevice},
 	"panics otherwise":   {func(int) (int, error) { panic("no error") }, nil},
-	"nil map":            {func(int) (int, error) { var m map[int]int; m[0] = 1; return 0, nil }, nil},
+	"out of range":       {func(n int) (int, error) { return []int{}[n], nil }, nil},
 }
 
 // A store that says that it has read, and has not, is an error for the access; the

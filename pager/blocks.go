@@ -129,8 +129,7 @@ func (m *Mapping) enter(page uint64) {
 	for {
 		w := b.word.Load()
 		if w&blockGiven != 0 {
-			m.pager.idle.mu.Lock() // until it has been
-			m.pager.idle.mu.Unlock()
+			m.pager.idle.await()
 			continue
 		}
 		if b.word.CompareAndSwap(w, w+1) {
@@ -211,6 +210,12 @@ func (q *idleBlocks) add(m *Mapping, index uint64) {
 		one.giveBackLocked(q)
 	}
 	q.queue = slices.Delete(q.queue, 0, n)
+}
+
+// await waits until what is being given back has been.
+func (q *idleBlocks) await() {
+	q.mu.Lock()
+	defer q.mu.Unlock()
 }
 
 // giveBackLocked gives the tables of a block back, unless it has a page again.
