@@ -221,7 +221,7 @@ func fileRules(r *Report) (all []Finding) {
 			all = append(all, one(Note, f.Path, "warm and lock parts; open with filemap.Random; or see package pager", "it is %.1f GiB, and %.1f GiB of memory are available: some of it will always be cold", float64(f.SizeBytes)/(1<<30), float64(memory)/(1<<30))...)
 		}
 		if !f.Known && f.SizeBytes > 0 {
-			all = append(all, one(Note, f.Path, "run as its owner or root", "the kernel does not tell this user which of its pages are in memory; tools that use mincore print 100 %%")...)
+			all = append(all, one(Note, f.Path, "run as its owner or a root that has CAP_FOWNER", "the kernel does not tell this user which of its pages are in memory; tools that use mincore print 100 %%")...)
 		}
 	}
 	return all

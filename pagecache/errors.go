@@ -86,7 +86,7 @@ func needsOwner() string {
 // needsRoot is what to do where looking takes root and, of it, some capability.
 func needsRoot(capability string) string {
 	if os.Geteuid() == 0 {
-		return "unknown (needs " + capability + ", which this root does not have)"
+		return "unknown (needs " + capability + ", or a security module or sandbox refuses it)"
 	}
 	return "unknown (needs root)"
 }

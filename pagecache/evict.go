@@ -274,6 +274,8 @@ func (e *eviction) whyMapped() string {
 	switch {
 	case e.options.KeepMapped:
 		return "mapped, which was to be left alone"
+	case e.forbidden > 0 && os.Geteuid() == 0:
+		return "mapped by another process, which needs Linux 5.10, CAP_SYS_NICE and CAP_SYS_PTRACE: this root has not got them, or a sandbox refuses the call"
 	case e.forbidden > 0:
 		return "mapped by another process, which needs Linux 5.10 and root (CAP_SYS_NICE and the right to trace it)"
 	}

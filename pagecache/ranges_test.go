@@ -140,3 +140,23 @@ func TestCells(t *testing.T) {
 		t.Errorf("got %v, want %v", got, want)
 	}
 }
+
+// What is not known of one file is not known of all.
+func TestTotalOfMapped(t *testing.T) {
+	n := func(i int64) *int64 { return &i }
+	known, hidden := &File{MappedPages: n(3), MappedPagesAtLeast: 3}, &File{MappedPagesAtLeast: 2, Unknown: map[string]string{"mapped_pages": "why"}}
+	for _, files := range [][]*File{{known}, {known, hidden}, {hidden, known}, {known, known}} {
+		var total Total
+		sum, reason := int64(0), ""
+		for _, f := range files {
+			total.Add(f)
+			sum += f.MappedPagesAtLeast
+			if f == hidden {
+				reason = "why"
+			}
+		}
+		if (total.MappedPages == nil) != (reason != "") || total.MappedPages != nil && *total.MappedPages != sum || total.MappedPagesAtLeast != sum || total.MappedUnknown != reason {
+			t.Errorf("%+v, want %d and %q", total, sum, reason)
+		}
+	}
+}

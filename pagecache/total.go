@@ -15,7 +15,12 @@ type Total struct {
 	WritebackPages       *int64 `json:"writeback_pages"`
 	EvictedPages         *int64 `json:"evicted_pages"`
 	RecentlyEvictedPages *int64 `json:"recently_evicted_pages"`
-	MappedPages          *int64 `json:"mapped_pages"`
+
+	// MappedPages is null where it is of one file, with the reason in MappedUnknown;
+	// MappedPagesAtLeast is what could be seen.
+	MappedPages        *int64 `json:"mapped_pages"`
+	MappedPagesAtLeast int64  `json:"mapped_pages_at_least"`
+	MappedUnknown      string `json:"mapped_unknown,omitempty"`
 }
 
 // Add counts a file in.
@@ -28,6 +33,7 @@ func (t *Total) Add(f *File) {
 	} else {
 		t.KnownPages += f.Pages
 	}
+	t.addMapped(f)
 	for _, s := range []struct {
 		sum  **int64
 		more *int64
@@ -37,7 +43,6 @@ func (t *Total) Add(f *File) {
 		{&t.WritebackPages, f.WritebackPages},
 		{&t.EvictedPages, f.EvictedPages},
 		{&t.RecentlyEvictedPages, f.RecentlyEvictedPages},
-		{&t.MappedPages, f.MappedPages},
 	} {
 		switch {
 		case s.more == nil:
@@ -47,5 +52,17 @@ func (t *Total) Add(f *File) {
 		default:
 			**s.sum += *s.more
 		}
+	}
+}
+
+// addMapped adds what processes map of a file: not known of one is not known of all.
+func (t *Total) addMapped(f *File) {
+	t.MappedPagesAtLeast += f.MappedPagesAtLeast
+	if f.MappedPages == nil && t.MappedUnknown == "" {
+		t.MappedUnknown = f.Unknown["mapped_pages"]
+	}
+	if t.MappedPages = nil; t.MappedUnknown == "" {
+		n := t.MappedPagesAtLeast
+		t.MappedPages = &n
 	}
 }

@@ -210,7 +210,7 @@ func (s *sheet) counts(f *pagecache.File) {
 // rightToLook is what looking into other users' processes takes, for this user.
 func rightToLook() string {
 	if os.Geteuid() == 0 {
-		return "CAP_SYS_PTRACE"
+		return "CAP_SYS_PTRACE, or a security module or sandbox refuses it"
 	}
 	return "root"
 }
@@ -475,6 +475,9 @@ func (s *sheet) total(t *pagecache.Total, fails int64) {
 		if c.count != nil {
 			s.field(c.name, "%s of %s pages · %s · %s", s.paint(c.ink, grouped(*c.count)), grouped(t.KnownPages), bytesText(*c.count*page), share(*c.count, t.KnownPages))
 		}
+	}
+	if reason := t.MappedUnknown; reason != "" && reason != "was not asked for" {
+		s.field("mapped", "%s", s.paint(inkGone, fmt.Sprintf("at least %s; %s", grouped(t.MappedPagesAtLeast), asUnknown(reason))))
 	}
 	if t.UnknownFiles > 0 {
 		s.field("unknown", "%s", s.paint(inkGone, fmt.Sprintf("%s %s, %s pages (needs owner or root)", grouped(t.UnknownFiles), plural(t.UnknownFiles, "file"), grouped(t.Pages-t.KnownPages))))
