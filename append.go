@@ -40,7 +40,7 @@ var zeros [prepareMost]byte
 // A process that ends without Close loses nothing: whoever opens the file next has all
 // pieces for which Append returned, or one more, whole. After a power cut the bytes up
 // to the last Sync are there; behind them there may be zeros and parts of later pieces,
-// so that records need a checksum there. See "Files that grow" in docs/durability.md.
+// so that records need a checksum there (see the example). See "Files that grow" in docs/durability.md.
 //
 // One Map appends to a file at a time. When the file was made shorter or longer by
 // others, or another Map has begun to append, the error is an [ErrBounds] (and
@@ -244,7 +244,7 @@ func (m *Map) trimLocked() error {
 	return nil
 }
 
-// trimOwnLocked is trimLocked for Close, which leaves alone what others prepare.
+// trimOwnLocked is trimLocked for Close and Move, which leave alone what others prepare.
 func (m *Map) trimOwnLocked() error {
 	if !m.grow.tail.ours {
 		return nil

@@ -303,6 +303,17 @@ func TestReadersOfAnAppendedFile(t *testing.T) {
 	if !bytes.Equal(reader.Bytes(), want) {
 		t.Error("other bytes")
 	}
+	moved, err := reader.Move(2 << 20) // a reader's way to more room
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(moved.Bytes(), want) {
+		t.Errorf("moved: %d bytes of %d, or others", moved.Len(), len(want))
+	}
+	closeQuietly(t, moved)
+	if off, err := m.Append([]byte("more")); off != int64(len(want)) || err != nil {
+		t.Errorf("after a reader has moved: at %d of %d: %v", off, len(want), err)
+	}
 }
 
 // TestAppendWhileTruncatedAndClosed: a fault's diagnosis does not wait for a Close that

@@ -257,7 +257,7 @@ func (m *Map) Reserved() int64 { return m.capacity }
 // Move maps the file once more, with addresses for n bytes (what [Reserve]
 // reserves), at another place: growth beyond what was reserved. The new Map has
 // the same mode and range. This one, and every slice of it, stays as it is, and
-// both show the same bytes, until the caller closes it; what Append has prepared
+// both show the same bytes, until the caller closes it; what its Append has prepared
 // is cut off first. Its own advice, locks and protection do not go with it.
 //
 // The calls behind it: fcntl(2) F_DUPFD_CLOEXEC, mmap(2). Errors: as of [Open],
@@ -279,7 +279,7 @@ func (m *Map) Move(n int64) (*Map, error) {
 	}
 	m.grow.mu.Lock()
 	defer m.grow.mu.Unlock()
-	if err := m.trimLocked(); err != nil {
+	if err := m.trimOwnLocked(); err != nil {
 		return nil, m.fail("move", 0, 0, err)
 	}
 	c := config{mode: m.mode, flags: m.flags &^ (Populated | Locked | NoDescriptor), offset: m.offset, length: ToEnd, reserve: n}
