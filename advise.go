@@ -111,7 +111,7 @@ func (m *Map) Advise(a Advice, off, n int64) error {
 		for done := 0; done < length; done += step {
 			err := m.region.Advise(sys.Advice(a), begin+done, min(step, length-done))
 			if err != nil {
-				return explainAdvice(err)
+				return explainAdvice(sys.Advice(a), err)
 			}
 		}
 		return nil
@@ -150,13 +150,19 @@ func (m *Map) AdviseDestructive(a DestructiveAdvice, off, n int64) error {
 	}
 	defer m.known.forget()
 	return m.onPages(op, off, n, func(begin, length int) error {
-		return m.refused(sys.Stores, explainAdvice(m.region.Advise(sys.Advice(a), begin, length)))
+		return m.refused(sys.Stores, explainAdvice(sys.Advice(a), m.region.Advise(sys.Advice(a), begin, length)))
 	})
 }
 
-func explainAdvice(err error) error {
-	if sys.UnknownAdvice(err) {
-		return fmt.Errorf("this kernel does not know the advice, or not for this kind of mapping: %w (%w)", err, errors.ErrUnsupported)
+func explainAdvice(a sys.Advice, err error) error {
+	if !sys.UnknownAdvice(err) {
+		return err
 	}
-	return err
+	switch a {
+	case sys.Cold, sys.PageOut, sys.DontNeed, sys.Free:
+		if sys.KnowsAdvice(a) {
+			return fmt.Errorf("%w to pages that are locked (Unlock them first), or huge: %w", ErrOption, err)
+		}
+	}
+	return fmt.Errorf("this kernel does not know the advice, or not for this kind of mapping: %w (%w)", err, errors.ErrUnsupported)
 }

@@ -53,7 +53,8 @@ var (
 	ErrReserved = errors.New("no addresses are reserved for more (open with filemap.Reserve, or see Move)")
 
 	// ErrReadOnly: a store to a mapping, or to pages of it, that may only be read.
-	ErrReadOnly = errors.New("read-only (open with filemap.ReadWrite, or with filemap.Private to keep the stores in memory)")
+	// Stores that are to stay in memory are for a [Private] one.
+	ErrReadOnly = errors.New("read-only (open with filemap.ReadWrite)")
 
 	// ErrPrivate: the operation concerns the file, and stores to a Private or
 	// anonymous mapping never reach one.

@@ -135,7 +135,10 @@ func (m *Map) whyLocked(op string, off int64) error {
 		return fmt.Errorf("%w; a store to a Staged Map fails while a Sync runs", ErrFault)
 	case m.mode == ReadOnly, errors.Is(store, sys.ErrProtected):
 		// A store does not work; a load that did not does now.
-		return fmt.Errorf("%w; if it was a load, %w", ErrReadOnly, ErrFault)
+		if op != "guard" {
+			return ErrReadOnly
+		}
+		return fmt.Errorf("%w: a store failed (or a load, of which nothing is wrong any more: %w)", ErrReadOnly, ErrFault)
 	}
 	return ErrFault
 }

@@ -175,8 +175,11 @@ func createFile(at journal.Place, size int64, c *config) (f sys.File, fresh bool
 		}
 		return f, true, err
 	}
-	if !c.has(Overwrite) || !errors.Is(err, fs.ErrExist) {
+	switch {
+	case !errors.Is(err, fs.ErrExist):
 		return f, false, err
+	case !c.has(Overwrite):
+		return f, false, fmt.Errorf("%w (Open keeps what it holds, filemap.Overwrite replaces it)", err)
 	}
 	if f, err = at.Dir.OpenFile(at.Name, sys.Write, 0); err != nil {
 		return f, false, err

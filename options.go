@@ -276,7 +276,7 @@ func (c *config) check(allowed Flag) error {
 	case c.mode > Private:
 		return fmt.Errorf("%w: %v is no mode", ErrOption, c.mode)
 	case c.flags&^allowed != 0:
-		return fmt.Errorf("%w: %v", ErrOption, c.flags&^allowed)
+		return fmt.Errorf("%w to this call: %v", ErrOption, c.flags&^allowed)
 	case c.has(Unmapped) && c.mode == Private:
 		return fmt.Errorf("%w: stores to an Unmapped Private mapping have nowhere to stay", ErrOption)
 	case c.reserve < 0:
@@ -284,9 +284,11 @@ func (c *config) check(allowed Flag) error {
 	case c.reserve > 0 && (c.mode == Private || c.length != ToEnd):
 		return fmt.Errorf("%w: Reserve goes with ReadOnly and ReadWrite, and with no Range that ends before the file", ErrOption)
 	case c.has(Staged) && c.mode != ReadWrite:
-		return fmt.Errorf("%w: Staged goes with ReadWrite", ErrOption)
-	case c.has(Staged) && (c.flags&(NoDescriptor|OrRead|Unmapped) != 0 || c.reserve > 0):
-		return fmt.Errorf("%w: Staged does not go with NoDescriptor, OrRead, Unmapped or Reserve", ErrOption)
+		return fmt.Errorf("%w: %v goes with ReadWrite, not with %v", ErrOption, c.staging(), c.mode)
+	case c.has(Staged) && c.reserve > 0:
+		return fmt.Errorf("%w: %v does not go with Reserve, for it keeps its size", ErrOption, c.staging())
+	case c.has(Staged) && c.flags&(NoDescriptor|OrRead|Unmapped) != 0:
+		return fmt.Errorf("%w: %v does not go with %v", ErrOption, c.staging(), c.flags&(NoDescriptor|OrRead|Unmapped))
 	case c.has(Staged) && !sys.CoherentWrites:
 		return fmt.Errorf("a mapping that sees what is written to its file: %w", errors.ErrUnsupported)
 	case c.has(AdoptJournal) && !c.has(Atomic):
@@ -297,6 +299,14 @@ func (c *config) check(allowed Flag) error {
 		return fmt.Errorf("%w: negative offset %d or length %d", ErrBounds, c.offset, c.length)
 	}
 	return nil
+}
+
+// staging is the name of the option that makes the Map a Staged one.
+func (c *config) staging() Flag {
+	if c.has(Atomic) {
+		return Atomic
+	}
+	return Staged
 }
 
 var flagNames = []string{"Executable", "Populated", "Locked", "Sparse", "Overwrite", "NoDescriptor", "OrRead", "Unmapped", "NoReserve", "Staged", "Atomic", "AdoptJournal"}

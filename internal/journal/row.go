@@ -92,10 +92,10 @@ func readSome(f io.ReaderAt, off, n int64) ([]byte, error) {
 
 // belongsTo refuses the row of a journal that was in use with another target.
 func (r *row) belongsTo(o Options, records int) error {
-	if r.identity == o.Identity || o.Adopt || r.closed && records == 0 {
+	then, now := sys.Identity(r.identity), sys.Identity(o.Identity)
+	if then.Same(now) || o.Adopt || r.closed && records == 0 {
 		return nil
 	}
-	then, now := sys.Identity(r.identity), sys.Identity(o.Identity)
 	differs := "its number and the time at which it was made differ"
 	switch {
 	case then.SameBirth(now):

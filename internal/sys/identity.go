@@ -27,6 +27,14 @@ func (id Identity) Number() uint64 { return binary.LittleEndian.Uint64(id[:]) }
 // is known.
 func (id Identity) SameBirth(other Identity) bool { return [16]byte(id[8:]) == [16]byte(other[8:]) }
 
+// Same tells whether two identities are of one file, as far as is known: one without
+// a time has the number alone.
+func (id Identity) Same(other Identity) bool {
+	var unknown [16]byte
+	return id.Number() == other.Number() &&
+		(id.SameBirth(other) || [16]byte(id[8:]) == unknown || [16]byte(other[8:]) == unknown)
+}
+
 // String is "inode 12, made 2026-01-02T15:04:05.000000006Z".
 func (id Identity) String() string {
 	seconds, nanoseconds := binary.LittleEndian.Uint64(id[8:]), binary.LittleEndian.Uint64(id[16:])
