@@ -42,7 +42,7 @@ func (c *config) suited(f sys.File) (sys.File, error) {
 			return f, err
 		}
 	}
-	flag := ""
+	var flag string
 	switch {
 	case as.Direct:
 		flag = "O_DIRECT, with which the file's ends cannot be read or written"
