@@ -181,10 +181,14 @@ func (j *Journal) Problem() error {
 
 // save brings the file up to date: it is there as long as there is something to undo.
 func (j *Journal) save() {
-	if len(j.acts) == 0 && j.file == nil || j.problem != nil {
+	switch {
+	case len(j.acts) == 0 && j.file != nil:
+		j.file.close(nil)
+		j.file = nil
 		return
-	}
-	if j.file == nil {
+	case len(j.acts) == 0 || j.problem != nil:
+		return
+	case j.file == nil:
 		j.file, j.problem = newRecord()
 	}
 	if j.problem == nil {

@@ -86,6 +86,9 @@ func TestWhatCouldNotBeMadeIsNotUndone(t *testing.T) {
 	if !errors.Is(err, os.ErrExist) {
 		t.Errorf("%v", err)
 	}
+	if j.file != nil {
+		t.Error("a journal of nothing is left open")
+	}
 	must(t, j.Close())
 	if !exists(path) {
 		t.Error("another's file is gone")
