@@ -7,6 +7,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync/atomic"
 
 	"github.com/filemap-go/filemap"
 	"github.com/filemap-go/filemap/internal/sys"
@@ -202,7 +203,7 @@ func loadFaultsOnce(path string, parts []pagecache.Extent) (faults int64, err er
 				sum += bytes[at]
 			}
 		}
-		loaded = sum
+		loaded.Store(uint32(sum))
 		return nil
 	})
 	if err != nil {
@@ -214,4 +215,4 @@ func loadFaultsOnce(path string, parts []pagecache.Extent) (faults int64, err er
 }
 
 // loaded keeps the compiler from leaving the loads out.
-var loaded byte
+var loaded atomic.Uint32

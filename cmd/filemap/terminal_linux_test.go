@@ -23,10 +23,15 @@ func verbsShown(t *testing.T) [][]string {
 	}
 	lines := [][]string{
 		{"compare", "--runs", "1", "--time", "1ms", "--dir", dir, "--size", "400kB"},
-		{"pages", file}, {"pages", dir}, {"doctor", dir}, {"evict", file}, {"warm", dir},
+		{"pages", file},
+		{"pages", dir},
+		{"doctor", dir},
+		{"evict", file},
+		{"warm", dir},
 		{"simulate", "--pages", "20000", "--accesses", "40000"},
 		{"trace", "--tier", "counters", file},
-		{"nope"}, {"compare", "--patern", "a value that is rather long, and of many words"},
+		{"nope"},
+		{"compare", "--patern", "a value that is rather long, and of many words"},
 	}
 	for _, verb := range append([]string{""}, verbs...) {
 		lines = append(lines, strings.Fields("help "+verb))
