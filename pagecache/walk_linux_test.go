@@ -117,7 +117,7 @@ func TestWalkOfMounts(t *testing.T) {
 		t.Errorf("%q", got)
 	}
 	f := look(t, filepath.Join(dir, "proc/version"), Query{})
-	if f.FileSystem != "proc" {
+	if f.FileSystem != "procfs" {
 		t.Errorf("it is on %q", f.FileSystem)
 	}
 }

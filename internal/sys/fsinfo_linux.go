@@ -29,12 +29,6 @@ var magics = map[uint32]string{
 	unix.EXFAT_SUPER_MAGIC:     "exfat",
 	unix.ISOFS_SUPER_MAGIC:     "iso9660",
 	unix.HUGETLBFS_MAGIC:       "hugetlbfs",
-	unix.PROC_SUPER_MAGIC:      "procfs",
-	unix.SYSFS_MAGIC:           "sysfs",
-	unix.CGROUP_SUPER_MAGIC:    "cgroup",
-	unix.CGROUP2_SUPER_MAGIC:   "cgroup2",
-	unix.DEBUGFS_MAGIC:         "debugfs",
-	unix.TRACEFS_MAGIC:         "tracefs",
 	0x2fc12fc1:                 "zfs",
 	0xca451a4e:                 "bcachefs",
 	0x01021997:                 "9p",
@@ -52,7 +46,7 @@ var magics = map[uint32]string{
 // kernelMagics are the file systems of the kernel's own, whose files are made when
 // they are read: none has pages.
 var kernelMagics = map[uint32]string{
-	unix.PROC_SUPER_MAGIC:    "proc",
+	unix.PROC_SUPER_MAGIC:    "procfs",
 	unix.SYSFS_MAGIC:         "sysfs",
 	unix.CGROUP_SUPER_MAGIC:  "cgroup",
 	unix.CGROUP2_SUPER_MAGIC: "cgroup2",
