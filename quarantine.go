@@ -115,7 +115,7 @@ func (q *quarantine) admit(r retiree) (force bool) {
 	}
 	force = len(q.waiting) >= q.nextForce || q.bytes > q.forceBytes
 	if force { // and not by those that close meanwhile, nor again if it frees nothing
-		q.nextForce, q.forceBytes = 2*len(q.waiting), 2*q.bytes
+		q.nextForce, q.forceBytes = max(forceRegions, 2*len(q.waiting)), max(forceBytes, 2*q.bytes)
 	}
 	return force
 }

@@ -158,6 +158,24 @@ func TestForcedCollectionsAreFew(t *testing.T) {
 	}
 }
 
+// TestForcedByOneNotByTheOther: few regions of many bytes force a collection, and
+// later not the next few regions; nor do many of few bytes the next few bytes.
+func TestForcedByOneNotByTheOther(t *testing.T) {
+	m, err := Anonymous(1)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer func() { _ = m.Close() }()
+	q := newQuarantine()
+	q.forceBytes = 0
+	if !q.admit(retiree{m.region, m.self}) {
+		t.Error("nothing was forced")
+	}
+	if q.nextForce < forceRegions || q.forceBytes < forceBytes {
+		t.Errorf("the next is forced by %d regions or %d bytes", q.nextForce, q.forceBytes)
+	}
+}
+
 func collections() uint32 {
 	var stats runtime.MemStats
 	runtime.ReadMemStats(&stats)
