@@ -17,7 +17,10 @@ import (
 // What [Map.Append] has prepared is cut off the file, unless others have changed the
 // file's length: it is then left as it is, which is an [ErrBounds] here.
 //
-// Of a [Staged] or [Atomic] Map it throws away what was not synced or committed.
+// Of a [Staged] or [Atomic] Map it throws away what was not synced or committed. An
+// Atomic one's commits it makes durable in the file, after one that is pending has
+// been written; when that cannot be, or a sync failed before, Close says so
+// ([ErrPending]), and opening the file Atomic again goes on with what is in the journal.
 //
 // Close does not make stores durable: that is [Map.Sync]. When a Sync has failed,
 // Close returns its error once more; its other errors are those of close(2) and

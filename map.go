@@ -315,7 +315,11 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 		if err == nil {
 			room := c.tailRoom(n)
 			err = m.attach(int(m.capacity), func(n int) (sys.Region, error) {
-				return m.mapLayer(c, aligned, roundUp(n+room, m.unit()))
+				n += room
+				if m.hugePage > 0 { // else as long as it is: Windows maps nothing beyond a file
+					n = roundUp(n, m.hugePage)
+				}
+				return m.mapLayer(c, aligned, n)
 			})
 			err = m.explainHuge(err)
 		}
