@@ -33,7 +33,8 @@ func Whole(path string, f func(b []byte) error) error {
 		_ = file.Close()
 		return wholeStream(path, f)
 	}
-	if st.Size >= OneShotBytes && sys.Mapped {
+	_, _, prepared := readTail(file, st.Size) // of which Open knows how much counts
+	if prepared || st.Size >= OneShotBytes && sys.Mapped {
 		c := newConfig(ReadOnly, []Option{OrRead})
 		m, err := mapOrClose(file, path, &c)
 		if err != nil {

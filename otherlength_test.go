@@ -316,6 +316,50 @@ func TestReadersOfAnAppendedFile(t *testing.T) {
 	}
 }
 
+// TestWholeOfAnAppendedFile: Whole has what was appended.
+func TestWholeOfAnAppendedFile(t *testing.T) {
+	needResizable(t)
+	for _, n := range []int{0, 1, 100, 70_000, 400_000} {
+		m, path := growingLog(t)
+		if _, err := m.Append(pattern(n)); err != nil {
+			t.Fatal(err)
+		}
+		err := filemap.Whole(path, func(b []byte) error {
+			if !bytes.Equal(b, pattern(n)) {
+				t.Errorf("%d bytes of %d, or others", len(b), n)
+			}
+			return nil
+		})
+		if err != nil {
+			t.Error(err)
+		}
+	}
+}
+
+// TestTailMeetsALongFile: a file with a tail, opened where a file is made as long as
+// the reserve, has zeros behind its bytes.
+func TestTailMeetsALongFile(t *testing.T) {
+	needResizable(t)
+	m, path := growingLog(t)
+	if _, err := m.Append(pattern(100)); err != nil {
+		t.Fatal(err)
+	}
+	defer filemap.MapNothingBeyondEnd()()
+	again := open(t, path, filemap.ReadWrite, filemap.Reserve(200_000))
+	if again.Len() != 100 {
+		t.Fatal(again.Len())
+	}
+	if err := again.Resize(150_000); err != nil {
+		t.Fatal(err)
+	}
+	want := append(pattern(100), make([]byte, 149_900)...)
+	if !bytes.Equal(again.Bytes(), want) {
+		t.Error("other bytes than zeros")
+	}
+	closeQuietly(t, again)
+	wantFile(t, path, want)
+}
+
 // TestAppendWhileTruncatedAndClosed: a fault's diagnosis does not wait for a Close that
 // waits for it.
 func TestAppendWhileTruncatedAndClosed(t *testing.T) {

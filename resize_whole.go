@@ -28,6 +28,13 @@ func (m *Map) makeWhole() error {
 	if m.mode != ReadWrite {
 		return errors.Join(errWholeRead, errors.ErrUnsupported)
 	}
+	if m.grow.tail.at != 0 { // left by a system that has tails
+		if err := m.file.Truncate(m.offset + m.size.Load()); err != nil {
+			return err
+		}
+		m.grow.tailCut()
+		m.grow.end = m.offset + m.size.Load()
+	}
 	_ = m.file.MakeSparse() // a file system without holes takes blocks instead
 	end := m.offset + m.capacity
 	if err := m.file.Truncate(end); err != nil {
