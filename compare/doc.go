@@ -6,14 +6,15 @@
 //
 // # Files of this package
 //
-// One concept each. What is compared: options.go, target.go (the file: made,
-// copied or the user's), work.go (what one run has to do), walk.go (random
-// order), contender.go (who takes part), readwrite.go and mapping.go (how each
-// family works), buffer.go. How it is measured: runner.go (rounds), sample.go (one
+// One concept each. What is compared: options.go, target.go (the file: made, or
+// the user's), copy.go (a copy that lies in memory as the file does), work.go (what
+// one run has to do), walk.go (random order), contender.go (who takes part),
+// readwrite.go and mapping.go (how each family works), buffer.go. How it is measured: runner.go (rounds), sample.go (one
 // sample), state.go (cold or warm, and whether it is so), meter.go (the kernel's
 // counters), latency.go, statistics.go. Whether it is right: ledger.go (what
-// every integer must be), verify.go. What it means: report.go, verdict.go,
-// cause.go, remedy.go, warnings.go.
+// every integer must be), verify.go. What it means: report.go, relation.go (faster,
+// slower, or chance: all that is said of two contenders rests on it), verdict.go,
+// sweep.go, cause.go, remedy.go, warnings.go.
 //
 // # What is timed
 //

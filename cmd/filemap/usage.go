@@ -129,6 +129,9 @@ func unknownVerb(c *cobra.Command, args []string) error {
 }
 
 func noSuchVerb(root *cobra.Command, name string) error {
+	if slices.Contains(verbNames(root), name) {
+		return fmt.Errorf("%s is taken for a file behind --: write filemap %s", name, name)
+	}
 	return fmt.Errorf("there is no verb %q%s", name, meant("", closest(name, verbNames(root))))
 }
 

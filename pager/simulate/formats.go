@@ -67,8 +67,10 @@ func (in Input) Read(r io.Reader) (*Trace, error) {
 	case FormatOracleGeneral:
 		return readOracleGeneral(b)
 	case FormatCSV:
+		skipMark(b)
 		return readCSV(b, in.Column)
 	case FormatPages, "":
+		skipMark(b)
 		return readPages(b)
 	}
 	return nil, fmt.Errorf("there is no format %q: choose one of %s", in.Format, strings.Join(Formats(), ", "))
@@ -88,6 +90,14 @@ func compressed(b *bufio.Reader) error {
 		}
 	}
 	return nil
+}
+
+// skipMark skips the byte order mark that some programs begin a text with.
+func skipMark(b *bufio.Reader) {
+	const mark = "\ufeff"
+	if start, err := b.Peek(len(mark)); err == nil && string(start) == mark {
+		_, _ = b.Discard(len(mark)) // Peek has seen it
+	}
 }
 
 const oracleRecord = 24

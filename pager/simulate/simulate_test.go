@@ -156,7 +156,7 @@ func TestRunErrors(t *testing.T) {
 }
 
 func TestReadText(t *testing.T) {
-	const text = "# a comment\n\n 17 # another\n0x2a\r\n0X2B\n010\n00000009\n008-010\n100-103\n5-3\n7-7\n18446744073709551615"
+	const text = "\ufeff# a comment\n\n 17 # another\n0x2a\r\n0X2B\n010\n00000009\n008-010\n100-103\n5-3\n7-7\n18446744073709551615"
 	trace, err := simulate.Read(strings.NewReader(text))
 	must(t, err)
 	want := []uint64{17, 42, 43, 10, 9, 8, 9, 10, 100, 101, 102, 103, 5, 4, 3, 7, math.MaxUint64}
