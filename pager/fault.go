@@ -146,6 +146,8 @@ func (m *Mapping) fill(r run) error {
 	switch {
 	case err == nil:
 		m.install(r)
+	case r.count == 1 && r.pins == 0: // read ahead: an access that waits for it reads it again
+		m.giveUp(r, nil)
 	case r.count == 1:
 		m.giveUp(r, err)
 	default:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"math/rand/v2"
 	"sync"
+	"sync/atomic"
 	"testing"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -115,6 +116,34 @@ func TestPrefetch(t *testing.T) {
 	}
 	if n, err := m.Prefetch(0, int64(pages*sys.PageSize)); err != nil || n > int64(32*sys.PageSize) {
 		t.Errorf("all of it: %d, %v", n, err)
+	}
+}
+
+// Reading ahead that fails is nobody's error: an access that waits for it reads the
+// page itself.
+func TestReadaheadFailsAlone(t *testing.T) {
+	d, b, through, reads := gated(4)
+	p := newPager(t, 4, nil)
+	m := mapStore(t, p, b, Options{})
+	if n, err := m.Prefetch(0, int64(sys.PageSize)); n != int64(sys.PageSize) || err != nil {
+		t.Fatal(n, err)
+	}
+	until(t, "the read", func() bool { return reads.Load() == 1 })
+	result := make(chan error)
+	go func() { _, err := m.Uint64(ctx, 8); result <- err }()
+	until(t, "the access to wait", func() bool { return p.waits.wanted(0, &m.table[0]) })
+	var failed atomic.Bool
+	d.mu.Lock()
+	d.fail = func(string, *brittle, int64) error {
+		if failed.CompareAndSwap(false, true) {
+			return errDevice
+		}
+		return nil
+	}
+	d.mu.Unlock()
+	close(through)
+	if err := <-result; err != nil {
+		t.Error(err)
 	}
 }
 
