@@ -3,6 +3,7 @@ package pager
 import (
 	"bytes"
 	"errors"
+	"math/rand/v2"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -116,9 +117,7 @@ func fill(t *testing.T, dir string) {
 	}
 	defer func() { _ = f.Close() }()
 	block := make([]byte, 1<<20)
-	for i := range block {
-		block[i] = byte(i * i >> 7) // little to compress
-	}
+	_, _ = rand.NewChaCha8([32]byte{}).Read(block) // nothing to compress
 	for n := 0; err == nil && n < 256; n++ { // more than the image has
 		_, err = f.Write(block)
 	}
