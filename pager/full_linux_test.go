@@ -118,7 +118,7 @@ func fill(t *testing.T, dir string) {
 	defer func() { _ = f.Close() }()
 	block := make([]byte, 1<<20)
 	_, _ = rand.NewChaCha8([32]byte{}).Read(block) // nothing to compress
-	for n := 0; err == nil && n < 256; n++ { // more than the image has
+	for n := 0; err == nil && n < 256; n++ {       // more than the image has
 		_, err = f.Write(block)
 	}
 	_ = f.Sync() // of what there was room for
