@@ -2,12 +2,14 @@ package pager
 
 import (
 	"bufio"
+	"errors"
 	"fmt"
 	"os"
 	"strings"
 	"testing"
 
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/pager/policy"
 	"github.com/filemap-go/filemap/pager/store"
 )
 
@@ -77,4 +79,16 @@ func memoryOf(t *testing.T, r sys.Region) int64 {
 		}
 	}
 	return total
+}
+
+// A budget of more frames than there is memory to know them is refused, and does
+// not end the process.
+func TestBudgetBeyondMemory(t *testing.T) {
+	const pages = policy.MaxCapacity
+	if mostMemory() >= frameBytes*pages {
+		t.Skip("needs a machine whose memory is known, and less than 192 GiB")
+	}
+	if _, err := New(Config{Budget: pages * int64(sys.PageSize)}); !errors.Is(err, ErrConfig) {
+		t.Error(err)
+	}
 }

@@ -32,6 +32,7 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math"
 	"math/bits"
 	"slices"
 	"sync"
@@ -136,7 +137,20 @@ const (
 	defaultReadahead = 1 << 20
 	defaultPinWait   = time.Second
 	minCountedBudget = 1 // page
+
+	// frameBytes is what is known of a frame: the policy's memory, what admission
+	// remembers, and the slot of a page that is in swap too.
+	frameBytes = 96
 )
+
+// mostMemory is how much memory there can be for what Go's heap holds: of a size
+// beyond that the allocator ends the process.
+func mostMemory() int64 {
+	if n, known := sys.Memory(); known {
+		return min(n, math.MaxInt)
+	}
+	return math.MaxInt
+}
 
 // New makes a pager. Its errors are an [*Error] of Op "new": [ErrConfig] for a
 // configuration that cannot work, [ErrSwapFile] for a swap file that cannot be
@@ -175,6 +189,9 @@ func (p *Pager) configure(c Config) error {
 	case c.Budget/int64(c.PageBytes) > policy.MaxCapacity:
 		return fmt.Errorf("%w: Budget is %d pages of %d bytes, and may be %d: use larger pages",
 			ErrConfig, c.Budget/int64(c.PageBytes), c.PageBytes, policy.MaxCapacity)
+	case frameBytes*(c.Budget/int64(c.PageBytes)) > mostMemory():
+		return fmt.Errorf("%w: Budget is %d pages of %d bytes, and this process cannot have the %d bytes that it takes to know them: use larger pages",
+			ErrConfig, c.Budget/int64(c.PageBytes), c.PageBytes, frameBytes*(c.Budget/int64(c.PageBytes)))
 	case c.PinWait < 0:
 		return fmt.Errorf("%w: PinWait is negative", ErrConfig)
 	}
@@ -228,7 +245,7 @@ func (p *Pager) Budget() int64 { return p.frames.limit << p.shift }
 func (p *Pager) Overhead() int64 {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	return int64(16<<20) + 96*p.frames.limit + p.tableBytes()
+	return int64(16<<20) + frameBytes*p.frames.limit + p.tableBytes()
 }
 
 // Close closes all mappings, as [Mapping.Close] does, and the swap file. If one
