@@ -3,6 +3,7 @@ package observe
 import (
 	"context"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -30,9 +31,6 @@ func (r *running) attach(ctx context.Context) error {
 	if err := r.begin(listened); err != nil {
 		return err
 	}
-	r.openIO(pid)
-	r.io = r.readIO()
-	before, _ := faultsSoFar(r.proc, pid)
 	now, err := sys.MonotonicNow()
 	if err != nil {
 		return err
@@ -48,15 +46,19 @@ func (r *running) attach(ctx context.Context) error {
 	if err := r.listen(); err != nil {
 		return err
 	}
+	r.openIO(pid)
+	r.io = r.readIO()
+	before, _ := faultsSoFar(r.proc, pid)
 	listening()
 	r.doc.Summary.EndedBy = r.awaitTarget(ctx, p)
 	r.about.end, _ = sys.MonotonicNow()
+	after, known := faultsSoFar(r.proc, pid)
+	known = known && !p.ended(r.proc)
 	if err := r.hush(); err != nil {
 		return err
 	}
 	r.complete()
-	after, known := faultsSoFar(r.proc, pid)
-	if !known || p.ended(r.proc) {
+	if !known {
 		r.miss("a second count of the faults, and how much was read by system calls: the process has ended")
 		return nil
 	}
@@ -89,17 +91,22 @@ func (r *running) openThreads(pid int) ([]int, error) {
 			return listened, nil
 		}
 		if r.openPerf(found, r.perfOptions(false), cpus); len(r.rings) == 0 {
-			return nil, fmt.Errorf("process %d cannot be traced: %s", pid, r.lastMissing())
+			return nil, fmt.Errorf("cannot be traced: %s", r.whyNoPerf())
 		}
 		listened = append(listened, found...)
 	}
 }
 
-func (s *session) lastMissing() string {
-	if n := len(s.doc.Missing); n > 0 {
+func (s *session) whyNoPerf() string {
+	n := len(s.doc.Missing)
+	if n == 0 {
+		return "it has ended"
+	}
+	_, why, found := strings.Cut(s.doc.Missing[n-1], ": ")
+	if !found {
 		return s.doc.Missing[n-1]
 	}
-	return "it has ended"
+	return why
 }
 
 // awaitTarget waits for the end of the trace, and leaves the process alone.

@@ -200,7 +200,7 @@ func (s *session) openPerfOf(i int, o sys.PerfOptions) error {
 
 func perfReason(err error) string {
 	if sys.PerfForbidden(err) {
-		return err.Error() + "; lower kernel.perf_event_paranoid to 2, be the process's user, or root"
+		return err.Error() + "; it needs the process's user with kernel.perf_event_paranoid at most 2, or root"
 	}
 	return err.Error()
 }

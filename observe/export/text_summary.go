@@ -79,6 +79,8 @@ func (p *printer) whyUnseen() string {
 	switch {
 	case p.d.LostEvents > 0:
 		return "events were lost"
+	case p.d.PID != 0:
+		return "while listening began and ended, and those that the kernel took itself"
 	case len(p.d.Command) > 0 && p.d.Tier != observe.TierRoot:
 		return "the kernel took them itself, in execve() and other system calls"
 	case len(p.d.Command) > 0:
