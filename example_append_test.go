@@ -34,7 +34,9 @@ func ExampleMap_Append_afterPowerCut() {
 		}
 	}
 	m.Close()
-	os.Truncate(path, 5000) // as a power cut may leave it
+	if err := os.Truncate(path, 5000); err != nil { // as a power cut may leave it
+		log.Fatal(err)
+	}
 
 	if m, err = filemap.Open(path, filemap.ReadWrite, filemap.Reserve(1<<20)); err != nil {
 		log.Fatal(err)
