@@ -55,7 +55,7 @@ type Input struct {
 // --ignore-obj-size 1), but records of size 0 are left out, as there.
 //
 // A CSV file has an access a line. Its separator is the one of , tab | ; that the
-// first line has most of; the first line is a heading if no field of it is a number.
+// first line has most of, a space if it has none; the first line is a heading if no field of it is a number.
 // What names the page may be a number, or any text, of which the 64-bit FNV-1a hash
 // is taken.
 func (in Input) Read(r io.Reader) (*Trace, error) {
@@ -125,7 +125,7 @@ func readOracleGeneral(r io.Reader) (*Trace, error) {
 }
 
 // usualColumns are names of what an access is to, the surest first.
-var usualColumns = []string{"obj_id", "obj-id", "object_id", "objid", "id", "key", "page", "page_number", "lbn", "lba", "block", "address", "offset"}
+var usualColumns = []string{"obj_id", "obj-id", "object_id", "objid", "object id", "obj id", "id", "key", "page", "page_number", "lbn", "lba", "block", "address", "offset"}
 
 func readCSV(b *bufio.Reader, column string) (*Trace, error) {
 	c := csv.NewReader(b)
@@ -172,7 +172,7 @@ func csvError(_ *csv.Reader, err error) error {
 func separatorOf(b *bufio.Reader) rune {
 	start, _ := b.Peek(b.Size()) // an error comes again when it is read
 	line, _, _ := bytes.Cut(start, []byte("\n"))
-	most, found := 0, ','
+	most, found := 0, ' ' // the last resort: fields have spaces too
 	for _, separator := range ",\t|;" {
 		if n := bytes.Count(line, []byte(string(separator))); n > most {
 			most, found = n, separator

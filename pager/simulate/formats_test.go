@@ -53,6 +53,8 @@ func TestReadCSV(t *testing.T) {
 		{"quoted", "id;x\n\"5\";\"a;b\"\n6;c\n", "", []uint64{5, 6}, ""},
 		{"text is hashed", "time,key\n1,foobar\n", "", []uint64{0x85944171f73967e8}, ""},
 		{"empty", "", "", []uint64{}, ""},
+		{"a comment for a heading", "# time (ms), op [Put:0], object id, size\n0,1,8,8371\n103,1,9,31\n", "", []uint64{8, 9}, ""},
+		{"spaces", "1219008 REST.PUT.OBJECT 8d4fcda3 1056\n1219009 REST.GET.OBJECT 42 1056\n", "4", []uint64{1056, 1056}, ""},
 		{"a byte order mark", "\ufeffid,x\r\n7,2\r\n", "", []uint64{7}, ""},
 		{"which?", "1,2\n", "", nil, `line 1 of the trace: which column names the page? give --column a name or a number, from 1: the first line is "1, 2"`},
 		{"no such name", "a,b\n1,2\n", "c", nil, `line 1 of the trace: no column is called "c": the first line is "a, b"`},
