@@ -22,7 +22,7 @@ func TestMessagesSayWhatToDo(t *testing.T) {
 			t.Errorf("%q does not say %q, or says %q", err, says, not)
 		}
 	}
-	_, err := filemap.Create(path, 100)
+	_, err := filemap.Create(path, 100, filemap.Private)
 	says(err, fs.ErrExist, "filemap.Overwrite", "")
 	_, err = readOnly.Append([]byte("x"))
 	says(err, filemap.ErrReadOnly, "filemap.ReadWrite", "Private")
