@@ -129,7 +129,7 @@ func (m *Mapping) enter(page uint64) {
 	for {
 		w := b.word.Load()
 		if w&blockGiven != 0 {
-			m.pager.idle.await()
+			m.pager.idle.await(b)
 			continue
 		}
 		if b.word.CompareAndSwap(w, w+1) {
@@ -212,10 +212,13 @@ func (q *idleBlocks) add(m *Mapping, index uint64) {
 	q.queue = slices.Delete(q.queue, 0, n)
 }
 
-// await waits until what is being given back has been.
-func (q *idleBlocks) await() {
+// await waits until a block that is being given back has been.
+func (q *idleBlocks) await(b *block) {
 	q.mu.Lock()
 	defer q.mu.Unlock()
+	if b.word.Load()&blockGiven != 0 {
+		panic("pager: nobody gives a block back that is marked so")
+	}
 }
 
 // giveBackLocked gives the tables of a block back, unless it has a page again.
