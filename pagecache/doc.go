@@ -11,6 +11,7 @@
 //	warm.go      load what is missing
 //	evict.go     drop what is there
 //	hold.go      keep it there
+//	room.go      whether there is room to
 //	warmset.go   record what is there, and bring it back
 //
 // Two system calls answer. cachestat(2), since Linux 6.5, counts a range of any
