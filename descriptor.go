@@ -20,10 +20,18 @@ import (
 //	O_DIRECT         transfers that are not aligned fail             opened once more without
 //
 // A seal or an attribute that forbids stores is a refusal of ReadWrite.
+//
+// A descriptor that this package has opened by path has no such flag, and open(2) has
+// looked at the attributes. What is left, a seal or a layer, no file system on a block
+// device has: opening a file there takes no call more than it needs.
 func (c *config) suited(f sys.File) (sys.File, error) {
 	st, err := f.Stat()
 	if err != nil || st.Kind != sys.Regular {
 		return f, err // what it is instead is regularSize's to say
+	}
+	if c.own && st.OnDevice {
+		c.seen = st
+		return f, nil
 	}
 	as, err := f.Opened()
 	if err != nil {

@@ -72,6 +72,7 @@ func Open(path string, options ...Option) (*Map, error) {
 	if err != nil {
 		return nil, openError(path, explainOpen(path, err))
 	}
+	c.own = true
 	return mapOrClose(f, path, &c)
 }
 
@@ -152,6 +153,7 @@ func createAt(at journal.Place, size int64, c *config) (*Map, error) {
 		removeIf(fresh, at)
 		return nil, createError(at.Path, size, err)
 	}
+	c.own = true
 	m, err := mapOrClose(f, at.Path, c)
 	if err != nil {
 		removeIf(fresh, at)
@@ -271,7 +273,10 @@ func mapOrClose(f sys.File, path string, c *config) (*Map, error) {
 
 // mapFile makes the Map of c's range of f.
 func mapFile(f sys.File, path string, c *config) (*Map, error) {
-	st, err := regularStat(f)
+	st, err := c.seen, error(nil)
+	if st.Size == 0 || c.journal != nil { // which may have changed the size
+		st, err = regularStat(f)
+	}
 	if errors.Is(err, errUnsized) {
 		return mapUnsized(f, path, c)
 	}

@@ -36,6 +36,7 @@ func Whole(path string, f func(b []byte) error) error {
 	_, _, prepared := readTail(file, st.Size) // of which Open knows how much counts
 	if prepared || st.Size >= OneShotBytes && sys.Mapped {
 		c := newConfig(ReadOnly, []Option{OrRead})
+		c.own = true
 		m, err := mapOrClose(file, path, &c)
 		if err != nil {
 			return err

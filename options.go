@@ -252,6 +252,8 @@ type config struct {
 	target      *target    // that it writes to
 	journalMade bool       // by this call
 	fresh       bool       // and the file
+	own         bool       // the descriptor was opened by path and for the mode, see suited
+	seen        sys.Stat   // of the file, if that spares a second look
 	layered     bool       // the descriptor is of a layer, see layer
 	layer       sys.Identity
 	recovery    Recovery

@@ -8,10 +8,13 @@ import (
 	"runtime"
 	"strings"
 	"testing"
+
+	"golang.org/x/sys/unix"
 )
 
 const (
-	callsEnv   = "FILEMAP_COMPARE_CALLS" // the pattern
+	callsEnv   = "FILEMAP_COMPARE_CALLS"     // the pattern
+	callsDir   = "FILEMAP_COMPARE_CALLS_DIR" // where the file is
 	beginMark  = "/begin of runs of "
 	endMark    = "/end of runs"
 	callsRuns  = 5
@@ -28,25 +31,64 @@ func TestSystemCallsAreWhatStraceSees(t *testing.T) {
 	if testing.Short() {
 		t.Skip("starts processes")
 	}
-	for _, pattern := range []Pattern{Increment, RandomRead} {
-		t.Run(string(pattern), func(t *testing.T) {
-			log := filepath.Join(t.TempDir(), "log")
-			c := exec.Command(strace, "-f", "-qq", "-o", log, os.Args[0], "-test.run=^TestCallsChild$")
-			c.Env = append(os.Environ(), callsEnv+"="+string(pattern))
-			out, err := c.CombinedOutput()
-			if bytes.Contains(out, []byte("Operation not permitted")) {
-				t.Skipf("needs permission to trace: %s", out)
+	for _, fs := range []struct {
+		name string
+		dir  func(t *testing.T) string
+	}{{"device", (*testing.T).TempDir}, {"memory", inMemory}, {"overlay", onOverlay}} {
+		t.Run(fs.name, func(t *testing.T) {
+			dir := fs.dir(t)
+			for _, pattern := range []Pattern{Increment, RandomRead} {
+				t.Run(string(pattern), func(t *testing.T) { traceCalls(t, strace, pattern, dir) })
 			}
-			if err != nil {
-				t.Fatalf("%v\n%s", err, out)
-			}
-			text, err := os.ReadFile(log)
-			if err != nil {
-				t.Fatal(err)
-			}
-			compareCalls(t, string(text), string(out))
 		})
 	}
+}
+
+func inMemory(t *testing.T) string {
+	dir, err := os.MkdirTemp("/dev/shm", "filemap-calls-")
+	if err != nil {
+		t.Skipf("needs a tmpfs at /dev/shm: %v", err)
+	}
+	t.Cleanup(func() { os.RemoveAll(dir) })
+	return dir
+}
+
+func onOverlay(t *testing.T) string {
+	dir := t.TempDir()
+	for _, name := range []string{"lower", "upper", "work", "merged"} {
+		if err := os.Mkdir(filepath.Join(dir, name), 0o755); err != nil {
+			t.Fatal(err)
+		}
+	}
+	merged := filepath.Join(dir, "merged")
+	layers := "lowerdir=" + dir + "/lower,upperdir=" + dir + "/upper,workdir=" + dir + "/work"
+	if err := unix.Mount("overlay", merged, "overlay", 0, layers); err != nil {
+		t.Skipf("needs root and overlayfs: %v", err)
+	}
+	t.Cleanup(func() {
+		if err := unix.Unmount(merged, 0); err != nil {
+			t.Error(err)
+		}
+	})
+	return merged
+}
+
+func traceCalls(t *testing.T, strace string, pattern Pattern, dir string) {
+	log := filepath.Join(t.TempDir(), "log")
+	c := exec.Command(strace, "-f", "-qq", "-o", log, os.Args[0], "-test.run=^TestCallsChild$")
+	c.Env = append(os.Environ(), callsEnv+"="+string(pattern), callsDir+"="+dir)
+	out, err := c.CombinedOutput()
+	if bytes.Contains(out, []byte("Operation not permitted")) {
+		t.Skipf("needs permission to trace: %s", out)
+	}
+	if err != nil {
+		t.Fatalf("%v\n%s", err, out)
+	}
+	text, err := os.ReadFile(log)
+	if err != nil {
+		t.Fatal(err)
+	}
+	compareCalls(t, string(text), string(out))
 }
 
 // compareCalls counts the log's calls between each pair of marks, in the thread
@@ -113,7 +155,7 @@ func TestCallsChild(t *testing.T) {
 		t.Skip("is started by TestSystemCallsAreWhatStraceSees")
 	}
 	runtime.LockOSThread()
-	o, err := Options{Pattern: pattern, Dir: t.TempDir()}.withDefaults()
+	o, err := Options{Pattern: pattern, Dir: os.Getenv(callsDir)}.withDefaults()
 	if err != nil {
 		t.Fatal(err)
 	}

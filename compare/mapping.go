@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"github.com/filemap-go/filemap"
+	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // mapped is a contender that works on the file's own pages, through the library
@@ -14,6 +15,7 @@ type mapped struct {
 	options  []filemap.Option
 	populate bool
 	keep     *keptMapping // nil maps anew for each run
+	toMap    int64        // system calls that mapping anew costs
 }
 
 type keptMapping struct {
@@ -24,7 +26,9 @@ type keptMapping struct {
 func setupMapped(j *job, keep, populate bool, advice ...filemap.Option) (task, error) {
 	t := &mapped{options: mapOptions(j, advice), populate: populate}
 	if !keep {
-		return t, nil
+		var err error
+		t.toMap, err = callsToMap(j)
+		return t, err
 	}
 	m, integers, err := t.open(j)
 	if err != nil {
@@ -138,17 +142,40 @@ const (
 	populateStep = 8 << 20
 )
 
-// callsOf is the number of system calls that a mapping of its own costs a run:
-// openat, fstat, fcntl (how it was opened), fstatfs, fstat, mmap; to write also fcntl
-// (seals) and statx (attributes); an madvise for each advice; at the end the mapping is
-// replaced by a reservation (mmap) and the descriptor closed. A reservation is
-// given back later, many in one munmap, which is not counted. A test compares
-// this with what strace sees.
-func (t *mapped) callsOf(j *job) int64 {
-	calls := int64(8)
-	if j.pattern.writes() {
-		calls += 2
+// callsToMap is the number of system calls that opening a mapping and closing it cost:
+// openat, fstat, mmap; at the end the mapping is replaced by a reservation (mmap) and
+// the descriptor closed. On a file system without a block device there are also fcntl
+// (how it was opened) and a second fstat; to read fstatfs (is it an overlayfs?), and
+// there fcntl, openat and close of a second descriptor and three looks at which layer it
+// is of; to write fcntl (seals), statx (attributes) and fstatfs. A reservation is given
+// back later, many in one munmap, which is not counted. A test compares this with what
+// strace sees.
+func callsToMap(j *job) (int64, error) {
+	f, err := sys.OpenFile(j.path, 0, 0)
+	if err != nil {
+		return 0, err
 	}
+	defer f.Close()
+	st, err := f.Stat()
+	if err != nil {
+		return 0, err
+	}
+	_, layered := f.Layer()
+	switch calls := int64(5); {
+	case st.OnDevice:
+		return calls, nil
+	case j.pattern.writes():
+		return calls + 5, nil
+	case layered:
+		return calls + 11, nil
+	default:
+		return calls + 3, nil
+	}
+}
+
+// callsOf is the number of system calls that a mapping of its own costs a run.
+func (t *mapped) callsOf(j *job) int64 {
+	calls := t.toMap
 	bytes := j.integers * integerBytes
 	for _, o := range t.options {
 		switch o {

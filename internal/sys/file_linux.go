@@ -8,6 +8,11 @@ import (
 
 const openLargeFile = unix.O_LARGEFILE
 
+// onDevice tells whether a file system that fstat(2) names dev has a block device:
+// the others get a number without a major one (get_anon_bdev in the kernel's fs/super.c),
+// overlayfs for the files of all its layers, since Linux 4.12.
+func onDevice(dev uint64) bool { return unix.Major(dev) != 0 }
+
 // Allocate gives the range [off, off+n) blocks on the device and makes the file
 // at least off+n bytes long (fallocate(2), mode 0). Where the file system has no
 // such call, zeros are written instead to a range that must hold none yet.

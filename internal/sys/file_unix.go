@@ -91,7 +91,7 @@ func (f File) Stat() (Stat, error) {
 	if err := unix.Fstat(f.fd(), &st); err != nil {
 		return Stat{}, err
 	}
-	return Stat{Size: st.Size, Kind: kindOf(uint32(st.Mode)), Block: int64(st.Blksize)}, nil
+	return Stat{Size: st.Size, Kind: kindOf(uint32(st.Mode)), Block: int64(st.Blksize), OnDevice: onDevice(uint64(st.Dev))}, nil
 }
 
 func kindOf(mode uint32) Kind {

@@ -56,6 +56,10 @@ type Stat struct {
 	Size  int64 // in bytes
 	Kind  Kind
 	Block int64 // in which the file is best read and written, in bytes; 0: not known
+
+	// OnDevice: the file system has a block device of its own. It is none of those in
+	// memory, over other file systems or on a network, which have the oddities.
+	OnDevice bool
 }
 
 // OpenFlag says how [OpenFile] opens a file.
