@@ -250,7 +250,7 @@ func (m *Map) trimOwnLocked() error {
 		return nil
 	}
 	if err := m.trimLocked(); err != nil {
-		return fmt.Errorf("what Append has prepared was not cut off: %w", err)
+		return fmt.Errorf("what Append has prepared was not cut off: %w", m.refused(sys.Shrinking, err))
 	}
 	return nil
 }

@@ -19,6 +19,10 @@ import (
 //	O_APPEND         every pwrite(2) lands at the end of the file    opened once more without
 //	O_DIRECT         transfers that are not aligned fail             opened once more without
 //
+// The last two can be set at any time on the caller's descriptor, of which a duplicate
+// is the same open file; so is what fsync(2) has told of errors, which it tells once.
+// What stores is opened once more therefore, where that can be.
+//
 // A seal or an attribute that forbids stores is a refusal of ReadWrite.
 //
 // A descriptor that this package has opened by path has no such flag, and open(2) has
@@ -56,6 +60,7 @@ func (c *config) suited(f sys.File) (sys.File, error) {
 		flag = "O_DIRECT, with which the file's ends cannot be read or written"
 	case as.Append && c.mode == ReadWrite:
 		flag = "O_APPEND, with which every write lands at the end of the file"
+	case c.borrowed && c.mode == ReadWrite:
 	case !as.Write && c.has(Unmapped):
 		return f, nil
 	case !as.Write:
@@ -64,6 +69,9 @@ func (c *config) suited(f sys.File) (sys.File, error) {
 		return f, nil
 	}
 	again, err := f.Reopen()
+	if err != nil && flag == "" {
+		return f, nil // the duplicate serves as long as the caller sets no flag
+	}
 	if err != nil {
 		return f, fmt.Errorf("%w: it was opened with %s, and cannot be opened once more without: %w", ErrDescriptor, flag, err)
 	}

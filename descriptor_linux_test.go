@@ -124,6 +124,45 @@ func TestOpenFileDirectReads(t *testing.T) {
 	}
 }
 
+// Flags that are set on the caller's descriptor afterwards move no write of the Map's.
+func TestOpenFileThenFlagsAreSet(t *testing.T) {
+	for name, flag := range map[string]int{"O_APPEND": unix.O_APPEND, "O_DIRECT": unix.O_DIRECT} {
+		for mode, options := range storing {
+			t.Run(name+" "+mode, func(t *testing.T) {
+				const size = 2*65536 + 100
+				f, path := openAs(t, size, unix.O_RDWR)
+				m, err := filemap.OpenFile(f, options...)
+				if err != nil {
+					t.Fatal(err)
+				}
+				defer closeQuietly(t, m)
+				if _, err := unix.FcntlInt(f.Fd(), unix.F_SETFL, flagsOf(t, f)|flag); errors.Is(err, unix.EINVAL) {
+					t.Skip("needs a file system with direct I/O")
+				} else if err != nil {
+					t.Fatal(err)
+				}
+				want := pattern(size)
+				for _, off := range []int64{10, 65536, size - 3} {
+					if _, err := m.WriteAt([]byte("new"), off); err != nil {
+						t.Error(err)
+					}
+					copy(want[off:], "new")
+				}
+				if mode == "reserve" {
+					if _, err := m.Append(pattern(40_000)); err != nil {
+						t.Error(err)
+					}
+					want = append(want, pattern(40_000)...)
+				}
+				if err := errors.Join(m.Sync(), m.Close()); err != nil {
+					t.Error(err)
+				}
+				wantContents(t, path, want)
+			})
+		}
+	}
+}
+
 // A file without a name is opened once more all the same.
 func TestOpenFileOfUnlinkedFile(t *testing.T) {
 	f, path := openAs(t, 10_000, unix.O_RDWR|unix.O_APPEND)
@@ -278,12 +317,12 @@ func TestSealedLength(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	defer m.Close()
 	if _, err := m.Append([]byte("ahead")); err != nil {
 		t.Fatal(err)
 	}
 	seal(t, f, unix.F_SEAL_SHRINK)
 	wantNamed(t, m.Trim(), filemap.ErrImmutable, "F_SEAL_SHRINK")
+	wantNamed(t, m.Close(), filemap.ErrImmutable, "F_SEAL_SHRINK")
 }
 
 // chattr adds attributes to a file until the test ends.

@@ -1,6 +1,7 @@
 package filemap
 
 import (
+	"errors"
 	"fmt"
 
 	"github.com/filemap-go/filemap/internal/sys"
@@ -46,3 +47,22 @@ func MapNothingBeyondEnd() (undo func()) {
 // LeaveJournalOut makes an Atomic Map's Commit write the file as a Staged one
 // does, so that a test can show that it would notice.
 func (m *Map) LeaveJournalOut() { m.stage.uncommitted = true }
+
+// CountedBetween is how many bytes of a file a reader takes to count, to which between
+// happens after it has asked for the size and before it looks for a tail.
+func CountedBetween(path string, between func()) (length int64, err error) {
+	f, err := sys.OpenFile(path, 0, 0)
+	if err != nil {
+		return 0, err
+	}
+	first := true
+	_, _, length, err = counted(f, func(f sys.File) (sys.Stat, error) {
+		st, err := f.Stat()
+		if first {
+			first = false
+			between()
+		}
+		return st, err
+	})
+	return length, errors.Join(err, f.Close())
+}

@@ -80,10 +80,13 @@ func Open(path string, options ...Option) (*Map, error) {
 // its position is neither used nor moved. ReadWrite needs a file opened for
 // reading and writing, the others one opened for reading (else [ErrDescriptor]).
 //
-// Of a file that was opened with O_APPEND or O_DIRECT the Map opens one of its own
-// without these flags, by way of /proc/self/fd on Linux (ReOpenFile on Windows);
-// f keeps them. Where that cannot be, ReadWrite with O_APPEND, and anything with
-// O_DIRECT, is an ErrDescriptor.
+// A ReadWrite Map, and any of a file that was opened with O_APPEND or O_DIRECT, opens
+// the file once more, without these flags, by way of /proc/self/fd on Linux (ReOpenFile
+// on Windows); f keeps them. Where that cannot be (no /proc, or the file's permissions
+// have changed), ReadWrite with O_APPEND, and anything with O_DIRECT, is an
+// ErrDescriptor; and as long as the Map is open no such flag may be set on f (fcntl
+// F_SETFL), and f.Sync may take an error that [Map.Sync] then does not see: duplicates
+// share both.
 func OpenFile(f *os.File, options ...Option) (*Map, error) {
 	if f == nil {
 		return nil, openError("", os.ErrInvalid)
@@ -92,6 +95,7 @@ func OpenFile(f *os.File, options ...Option) (*Map, error) {
 	if err := c.check(openFlags); err != nil {
 		return nil, openError(f.Name(), err)
 	}
+	c.borrowed = sys.DupShares
 	dup, err := sys.DupFile(f)
 	if err != nil {
 		return nil, openError(f.Name(), err)
@@ -273,10 +277,7 @@ func mapOrClose(f sys.File, path string, c *config) (*Map, error) {
 
 // mapFile makes the Map of c's range of f.
 func mapFile(f sys.File, path string, c *config) (*Map, error) {
-	st, err := c.seen, error(nil)
-	if st.Size == 0 || c.journal != nil { // which may have changed the size
-		st, err = regularStat(f)
-	}
+	st, tail, counts, err := counted(f, c.stat)
 	if errors.Is(err, errUnsized) {
 		return mapUnsized(f, path, c)
 	}
@@ -291,7 +292,7 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 	case c.moved:
 		n = c.size
 	case n == ToEnd:
-		m.grow.tail, size, _ = readTail(f, size)
+		m.grow.tail, size = tail, counts
 		n = max(size-c.offset, 0)
 	}
 	m.size.Store(n)
@@ -343,6 +344,17 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 	}
 	m.data, m.backing, m.layer.on = nil, Read, false
 	return m, nil
+}
+
+// stat is what suited has seen, once, if that spares a call, else the status of a
+// regular file.
+func (c *config) stat(f sys.File) (sys.Stat, error) {
+	st := c.seen
+	c.seen = sys.Stat{}
+	if st.Size == 0 || c.journal != nil { // which may have changed the size
+		return regularStat(f)
+	}
+	return st, nil
 }
 
 // attach makes the region of n bytes beyond begin. When addresses or mappings

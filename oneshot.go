@@ -28,41 +28,61 @@ func Whole(path string, f func(b []byte) error) error {
 	if err != nil {
 		return &Error{Op: "read", Path: path, Err: explainOpen(path, err)}
 	}
-	st, err := file.Stat()
-	if err != nil || st.Kind != sys.Regular || st.Size == 0 {
-		_ = file.Close()
-		return wholeStream(path, f)
-	}
-	_, _, prepared := readTail(file, st.Size) // of which Open knows how much counts
-	if prepared || st.Size >= OneShotBytes && sys.Mapped {
-		c := newConfig(ReadOnly, []Option{OrRead})
-		c.own = true
-		m, err := mapOrClose(file, path, &c)
-		if err != nil {
-			return err
+	for range wholeTries {
+		st, tail, _, err := counted(file, sys.File.Stat)
+		switch {
+		case err != nil || st.Kind != sys.Regular:
+			_ = file.Close()
+			return wholeStream(path, f)
+		case tail.at != 0 || st.Size >= OneShotBytes && sys.Mapped:
+			c := newConfig(ReadOnly, []Option{OrRead}) // Open knows how much counts
+			c.own = true
+			m, err := mapOrClose(file, path, &c)
+			if err != nil {
+				return err
+			}
+			return wholeMapped(m, f)
+		case st.Size > 0:
+			done, err := wholeCopy(file, path, st.Size, f)
+			if done {
+				return err
+			}
 		}
-		return wholeMapped(m, f)
+		b, err := os.ReadFile(path) // it is empty, does not know its size, or has become longer
+		if again, statErr := file.Stat(); statErr == nil && again.Size == st.Size {
+			_ = file.Close()
+			if err != nil {
+				return &Error{Op: "read", Path: path, Err: err}
+			}
+			return f(b)
+		}
 	}
-	return wholeCopy(file, path, st.Size, f)
+	_ = file.Close()
+	return wholeStream(path, f)
 }
 
-// wholeCopy reads a file of that size, and closes it.
-func wholeCopy(file sys.File, path string, size int64, f func(b []byte) error) (err error) {
+// wholeTries bounds how often Whole begins again, of a file that becomes longer all the
+// time: then it is whatever it is when it is read.
+const wholeTries = 10
+
+// wholeCopy reads a file of that size, closes it and calls f, unless it has more bytes
+// by now.
+func wholeCopy(file sys.File, path string, size int64, f func(b []byte) error) (done bool, err error) {
 	b, free, err := copyBuffer(size + 1) // one more, to see whether that was all
 	if err != nil {
 		_ = file.Close()
-		return &Error{Op: "read", Path: path, Length: size, Err: err}
+		return true, &Error{Op: "read", Path: path, Length: size, Err: err}
 	}
 	defer freed(free, &err)
 	n, err := file.ReadAt(b, 0)
-	_ = file.Close()
 	if int64(n) > size {
-		return wholeStream(path, f)
+		return false, nil
 	}
+	_ = file.Close()
 	if err != nil && !errors.Is(err, io.EOF) {
-		return &Error{Op: "read", Path: path, Offset: int64(n), Length: 1, Err: fmt.Errorf("%w: %w", ErrIO, err)}
+		return true, &Error{Op: "read", Path: path, Offset: int64(n), Length: 1, Err: fmt.Errorf("%w: %w", ErrIO, err)}
 	}
-	return f(b[:n])
+	return true, f(b[:n])
 }
 
 // wholeMapped closes m, however f ends.

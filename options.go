@@ -254,6 +254,7 @@ type config struct {
 	fresh       bool       // and the file
 	own         bool       // the descriptor was opened by path and for the mode, see suited
 	seen        sys.Stat   // of the file, if that spares a second look
+	borrowed    bool       // the descriptor shares its flags with one of the caller's
 	layered     bool       // the descriptor is of a layer, see layer
 	layer       sys.Identity
 	recovery    Recovery

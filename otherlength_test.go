@@ -3,6 +3,7 @@ package filemap_test
 import (
 	"bytes"
 	"errors"
+	"fmt"
 	"io"
 	"os"
 	"path/filepath"
@@ -334,6 +335,90 @@ func TestWholeOfAnAppendedFile(t *testing.T) {
 			t.Error(err)
 		}
 	}
+}
+
+// TestTailMovesWhileItIsLookedFor: a reader that has the file's size, and then looks
+// for a tail that has gone elsewhere, does not take zeros for what was appended.
+func TestTailMovesWhileItIsLookedFor(t *testing.T) {
+	needResizable(t)
+	for name, between := range map[string]func(m *filemap.Map) error{
+		"further": func(m *filemap.Map) error {
+			_, err := m.Append(pattern(200_000))
+			return err
+		},
+		"nowhere": (*filemap.Map).Trim,
+		"there again": func(m *filemap.Map) error {
+			if err := m.Resize(50); err != nil {
+				return err
+			}
+			_, err := m.Append(pattern(50))
+			return err
+		},
+	} {
+		t.Run(name, func(t *testing.T) {
+			m, path := growingLog(t)
+			if _, err := m.Append(pattern(100)); err != nil {
+				t.Fatal(err)
+			}
+			n, err := filemap.CountedBetween(path, func() {
+				if err := between(m); err != nil {
+					t.Error(err)
+				}
+			})
+			if n != m.Len() || err != nil {
+				t.Errorf("%d bytes, want %d; %v", n, m.Len(), err)
+			}
+		})
+	}
+}
+
+// TestRefreshBesideAppend: every length that a reader is told has been appended.
+func TestRefreshBesideAppend(t *testing.T) {
+	needResizable(t)
+	m, path := growingLog(t)
+	reader := open(t, path, filemap.Reserve(2<<20))
+	var all sync.WaitGroup
+	done := make(chan struct{})
+	all.Go(func() {
+		defer close(done)
+		piece := bytes.Repeat([]byte{1}, 1000)
+		for i := range 20_000 {
+			var err error
+			switch {
+			case m.Len()+40_000 > m.Reserved():
+				return
+			case i%100 == 99:
+				err = m.Trim()
+			default:
+				_, err = m.Append(piece)
+			}
+			if err != nil {
+				t.Error(err)
+				return
+			}
+		}
+	})
+	for last, end := int64(0), false; !end; {
+		select {
+		case <-done:
+			end = true
+		default:
+		}
+		n, err := reader.Refresh()
+		if err != nil || n < last || n%1000 != 0 {
+			t.Fatalf("%d bytes, after %d; %v", n, last, err)
+		}
+		if err := filemap.Whole(path, func(b []byte) error {
+			if int64(len(b)) < n || len(b)%1000 != 0 || bytes.IndexByte(b, 0) >= 0 {
+				return fmt.Errorf("whole has %d bytes, zero at %d", len(b), bytes.IndexByte(b, 0))
+			}
+			return nil
+		}); err != nil {
+			t.Fatal(err)
+		}
+		last = n
+	}
+	all.Wait()
 }
 
 // TestTailMeetsALongFile: a file with a tail, opened where a file is made as long as

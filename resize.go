@@ -224,18 +224,18 @@ func (m *Map) Refresh() (int64, error) {
 		return m.Len(), m.fail("refresh", 0, 0, err)
 	}
 	st, err := m.file.Stat()
+	if err == nil && (m.grow.tail.ours || m.grow.whole.on) && st.Size == m.grow.end && m.tailIntactLocked() {
+		return m.Len(), nil
+	}
+	tail, length := tail{}, st.Size
+	if err == nil && !m.fixed {
+		st, tail, length, err = counted(m.file, sys.File.Stat)
+	}
 	if err != nil {
 		return m.Len(), m.fail("refresh", 0, 0, err)
 	}
-	if (m.grow.tail.ours || m.grow.whole.on) && st.Size == m.grow.end && m.tailIntactLocked() {
-		return m.Len(), nil
-	}
 	m.grow.tailCut()
-	m.grow.end = st.Size
-	length := st.Size
-	if !m.fixed {
-		m.grow.tail, length, _ = readTail(m.file, st.Size)
-	}
+	m.grow.end, m.grow.tail = st.Size, tail
 	has := max(length-m.offset, 0)
 	n := min(has, m.capacity)
 	if n < m.size.Load() {

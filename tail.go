@@ -3,8 +3,10 @@ package filemap
 import (
 	"bytes"
 	"encoding/binary"
+	"errors"
 	"fmt"
 	"hash/crc32"
+	"io"
 	"math/rand/v2"
 	"runtime/debug"
 	"sync/atomic"
@@ -73,16 +75,25 @@ func tailChecksum(b []byte) uint32 {
 	return crc32.Update(sum, castagnoli, b[tailOwner:])
 }
 
+// canHaveTail tells whether a file of that size may end in a tail.
+func canHaveTail(size int64) bool { return size%tailUnit == tailBytes && size >= tailUnit }
+
+// errCut says that a file has become shorter since its size was asked for.
+var errCut = errors.New("the file has become shorter meanwhile")
+
 // readTail reads the tail of a file of size bytes, if it ends in one, and how many
 // bytes of the file count.
-func readTail(f sys.File, size int64) (t tail, length int64, ok bool) {
-	if size%tailUnit != tailBytes || size < tailUnit {
-		return tail{}, size, false
+func readTail(f sys.File, size int64) (t tail, length int64, ok bool, err error) {
+	if !canHaveTail(size) {
+		return tail{}, size, false, nil
 	}
 	var b [tailBytes]byte
 	at := size - tailBytes
-	if n, _ := f.ReadAt(b[:], at); n < len(b) {
-		return tail{}, size, false
+	if n, err := f.ReadAt(b[:], at); n < len(b) {
+		if err == nil || errors.Is(err, io.EOF) {
+			err = errCut
+		}
+		return tail{}, size, false, err
 	}
 	length = int64(binary.LittleEndian.Uint64(b[tailLength:])) // an aligned word, which the kernel copies whole
 	owner := binary.LittleEndian.Uint64(b[tailOwner:])
@@ -90,9 +101,31 @@ func readTail(f sys.File, size int64) (t tail, length int64, ok bool) {
 		binary.LittleEndian.Uint32(b[tailSum:]) != tailChecksum(b[:]) ||
 		int64(binary.LittleEndian.Uint64(b[tailAt:])) != at ||
 		length < 0 || length > at {
-		return tail{}, size, false
+		return tail{}, size, false, nil
 	}
-	return tail{at: at, owner: owner}, length, true
+	return tail{at: at, owner: owner}, length, true, nil
+}
+
+// counted returns the status of a file as stat tells it, its tail, if it has one, and
+// how many of its bytes count: of one moment, though another Map appends meanwhile. A
+// file that has become longer since it was asked for its size has zeros where its tail
+// was, one that was cut has nothing there; neither is the end of its bytes.
+func counted(f sys.File, stat func(sys.File) (sys.Stat, error)) (st sys.Stat, t tail, length int64, err error) {
+	for range 1000 { // against a file system that never says the same twice
+		if st, err = stat(f); err != nil {
+			return st, tail{}, 0, err
+		}
+		var ok bool
+		t, length, ok, err = readTail(f, st.Size)
+		if ok || !canHaveTail(st.Size) || err != nil && !errors.Is(err, errCut) {
+			return st, t, length, err
+		}
+		again, statErr := f.Stat()
+		if statErr != nil || err == nil && again.Size == st.Size {
+			return st, t, length, statErr
+		}
+	}
+	return st, tail{}, st.Size, nil
 }
 
 // little converts a number to the byte order of a tail, or back.
@@ -171,7 +204,7 @@ func (m *Map) tailIntactLocked() bool {
 	case t.ours:
 		return m.storePrepared(nil, 0)
 	}
-	found, length, ok := readTail(m.file, t.at+tailBytes)
+	found, length, ok, _ := readTail(m.file, t.at+tailBytes)
 	return ok && found.owner == t.owner && length == m.offset+m.size.Load()
 }
 

@@ -52,6 +52,9 @@ func bare(err error) error {
 	return err
 }
 
+// DupShares: there is nothing to be done about it.
+const DupShares = false
+
 // DupFile borrows f, since not every system can duplicate a descriptor. What is
 // needed of it is read when it is mapped: it may be closed after that.
 func DupFile(f *os.File) (File, error) {

@@ -53,6 +53,10 @@ func openAt(dir int, path string, mode int, perm uint32) (File, error) {
 	}
 }
 
+// DupShares tells whether what DupFile returns shares flags and errors with the
+// original.
+const DupShares = true
+
 // DupFile duplicates the descriptor of f (fcntl F_DUPFD_CLOEXEC).
 func DupFile(f *os.File) (File, error) {
 	conn, err := f.SyscallConn()

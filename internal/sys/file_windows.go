@@ -60,6 +60,9 @@ func disposition(flag OpenFlag) uint32 {
 	return windows.OPEN_EXISTING
 }
 
+// DupShares: a file that is opened once more has flags of its own.
+const DupShares = false
+
 // DupFile opens the file of f once more, for what f may do (ReOpenFile), since a
 // read through a duplicate would move f's own position. Where that is refused,
 // because f shares with nobody or was deleted, it is a duplicate after all
