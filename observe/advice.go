@@ -3,8 +3,10 @@
 package observe
 
 import (
-	"fmt"
 	"path/filepath"
+
+	"github.com/filemap-go/filemap/observe/event"
+	"github.com/filemap-go/filemap/observe/internal/words"
 )
 
 // Advice is given where the evidence decides: the program would have fewer faults that
@@ -38,7 +40,7 @@ const (
 // advice says what would help the program, file by file.
 func (a *attribution) advice() []string {
 	advice := []string{}
-	add := func(format string, args ...any) { advice = append(advice, fmt.Sprintf(format, args...)) }
+	add := func(text event.Bilingue) { advice = append(advice, a.doc.say(text)) }
 	inGo := int64(0)
 	for _, f := range a.doc.Summary.Files {
 		w := a.about[f.File]
@@ -47,15 +49,15 @@ func (a *attribution) advice() []string {
 		}
 		name := filepath.Base(f.Path)
 		if waited := f.Major + f.Slept; waited >= manyWaits {
-			add("%s: %s", name, w.forWaits(waited, a.page))
+			add(words.Of("%s: %s", name, w.forWaits(waited, a.page)))
 			inGo += w.inGo
 		}
 		if quick := f.Minor - f.Slept; quick >= manyQuick && f.Pattern == PatternInOrder && w.isDense() {
-			add("%s: %d faults, in order, on pages that were in memory: MADV_POPULATE_READ sets the translations of a range in one call instead.", name, quick)
+			add(words.Of("%s: %s", name, words.Of("%d faults, in order, on pages that were in memory: MADV_POPULATE_READ sets the translations of a range in one call instead.", quick)))
 		}
 	}
 	if inGo >= manyWaits {
-		add("%d of the faults that waited were in a Go program. Each blocks the scheduler's P while it waits; a system call does not: load pages by MADV_POPULATE_READ, or this module's ReadAt and View, before touching them.", inGo)
+		add(words.Of("%d of the faults that waited were in a Go program. Each blocks the scheduler's P while it waits; a system call does not: load pages by MADV_POPULATE_READ, or this module's ReadAt and View, before touching them.", inGo))
 	}
 	return advice
 }
@@ -66,36 +68,40 @@ func (w *fileWork) isDense() bool {
 	return w.DistinctPages*max(aroundPages, w.largest) >= int64(allOf*float64(w.order.span()))
 }
 
-func (w *fileWork) forWaits(waited, page int64) string {
-	text := fmt.Sprintf("%d faults, %s, waited for the device", waited, w.Pattern)
+func (w *fileWork) forWaits(waited, page int64) event.Bilingue {
+	pattern := words.Of(w.Pattern)
+	undecided := func(more event.Bilingue) event.Bilingue {
+		return words.Of("%d faults, %s, waited for the device. %s", waited, pattern, w.try(more))
+	}
 	if w.ReadBytes == nil {
-		return text + ". " + w.try(". As root, the trace says what was read for them")
+		return undecided(words.Of(". As root, the trace says what was read for them"))
 	}
 	part := float64(w.added) / float64(w.order.span())
 	readAll := part >= allOf && part <= onlyOnce
 	each := w.added / max(w.DistinctPages, 1)
 	switch {
 	case readAll && w.Pattern == PatternInOrder:
-		return text + ", which read all of that part of the file: MADV_POPULATE_READ of a few MiB ahead of the reader loads it without a fault."
+		return words.Of("%d faults, %s, waited for the device, which read all of that part of the file: MADV_POPULATE_READ of a few MiB ahead of the reader loads it without a fault.", waited, pattern)
 	case readAll && w.Pattern == PatternBackward:
-		return text + ", which read all of that part of the file: MADV_POPULATE_READ of a few MiB before each range loads it without a fault."
+		return words.Of("%d faults, %s, waited for the device, which read all of that part of the file: MADV_POPULATE_READ of a few MiB before each range loads it without a fault.", waited, pattern)
 	case readAll:
-		return text + ", which read all of that part of the file in the end: MADV_POPULATE_READ of it, before, loads it in order and without a fault."
+		return words.Of("%d faults, %s, waited for the device, which read all of that part of the file in the end: MADV_POPULATE_READ of it, before, loads it in order and without a fault.", waited, pattern)
 	case w.Pattern == PatternScattered && part < allOf && each >= wasteful && each >= 2*w.largest:
-		return text + fmt.Sprintf(", which read %d KiB for each: MADV_RANDOM reads a page for each. Where the program reads on from a place, MADV_POPULATE_READ of what it will read there takes one wait.",
-			each*page>>10)
+		return words.Of("%d faults, %s, waited for the device, which read %d KiB for each: MADV_RANDOM reads a page for each. Where the program reads on from a place, MADV_POPULATE_READ of what it will read there takes one wait.",
+			waited, pattern, each*page>>10)
 	}
-	return text + ". " + w.try("")
+	return undecided(words.Same(""))
 }
 
 // try says what to try where the evidence does not decide.
-func (w *fileWork) try(more string) string {
+func (w *fileWork) try(more event.Bilingue) event.Bilingue {
 	const measure = "filemap compare --cold "
 	switch w.Pattern {
 	case PatternScattered:
-		return "MADV_RANDOM reads a page for each, which helps if the program uses only that, and costs a wait for every page if it reads on from there: measure both, for example by " + measure + "--pattern random-read --block 4096 FILE" + more + "."
+		return words.Of("MADV_RANDOM reads a page for each, which helps if the program uses only that, and costs a wait for every page if it reads on from there: measure both, for example by %s%s.",
+			measure+"--pattern random-read --block 4096 FILE", more)
 	case PatternInOrder, PatternBackward:
-		return "If the program uses what lies between, MADV_POPULATE_READ of a few MiB at a time loads it without a fault; if it skips most of it, MADV_RANDOM reads less: measure both, for example by " + measure + "FILE" + more + "."
+		return words.Of("If the program uses what lies between, MADV_POPULATE_READ of a few MiB at a time loads it without a fault; if it skips most of it, MADV_RANDOM reads less: measure both, for example by %s%s.", measure+"FILE", more)
 	}
-	return "MADV_POPULATE_READ of what it will use, in one call, is what to try first: measure it, for example by " + measure + "FILE" + more + "."
+	return words.Of("MADV_POPULATE_READ of what it will use, in one call, is what to try first: measure it, for example by %s%s.", measure+"FILE", more)
 }

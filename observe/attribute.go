@@ -249,8 +249,10 @@ func (a *attribution) finish() {
 	s.WallNS = a.end - a.zero
 	for _, w := range a.about {
 		faults := &s.Stages[event.StageFault-1]
-		faults.Events += int(w.Minor + w.Major)
-		faults.TimeNS += w.TimeNS
+		if w.Minor+w.Major > 0 {
+			faults.Events += int(w.Minor + w.Major)
+			faults.took(w.TimeNS)
+		}
 		if w.Minor+w.Major == 0 && w.added == 0 && w.readPage == 0 {
 			continue
 		}

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/observe/internal/words"
 )
 
 // aroundBytes is how far a fault can install translations: the range of one page
@@ -388,7 +389,7 @@ func (c *child) lookAtFrames(entries []uint64) *Frames {
 	found, err := c.frames.look(entries, c.buffer)
 	if err != nil {
 		c.sources.Sources = nil
-		c.sources.Missing = append(c.sources.Missing, fmt.Sprintf("what the frames tell: %v", cause(err)))
+		c.sources.Missing = append(c.sources.Missing, words.Of("what the frames tell: %v", cause(err)))
 		c.frames.close()
 		c.frames = nil
 	}

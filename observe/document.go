@@ -37,6 +37,27 @@ type Document struct {
 	EventsTotal int64      `json:"events_total"`
 	Snapshots   []Snapshot `json:"snapshots"`
 	Summary     Summary    `json:"summary"`
+	// Chinese is the Chinese of texts in Sources, Missing and the advice, by their English.
+	Chinese map[string]string `json:"chinese,omitempty"`
+}
+
+// say returns a text's English, and keeps its Chinese.
+func (d *Document) say(text event.Bilingue) string {
+	if text.Chinese != text.English {
+		if d.Chinese == nil {
+			d.Chinese = map[string]string{}
+		}
+		d.Chinese[text.English] = text.Chinese
+	}
+	return text.English
+}
+
+// InBoth returns a text of Sources, Missing or the advice in both languages.
+func (d *Document) InBoth(english string) event.Bilingue {
+	if chinese, known := d.Chinese[english]; known {
+		return event.Bilingue{English: english, Chinese: chinese}
+	}
+	return event.Bilingue{English: english, Chinese: english}
 }
 
 // keepBytes adds, to names that are not UTF-8, the field that has all their bytes.
@@ -149,9 +170,9 @@ type Summary struct {
 
 // Stage is what one of the four processes took.
 type Stage struct {
-	Stage  int   `json:"stage"`
-	TimeNS int64 `json:"time_ns"` // of all its events, what no event within them took
-	Events int   `json:"events"`
+	Stage  int    `json:"stage"`
+	TimeNS *int64 `json:"time_ns"` // of all its events, what no event within them took; null where none was timed
+	Events int    `json:"events"`
 }
 
 // Faults are counted twice: by their events and by getrusage(2).

@@ -5,11 +5,13 @@ package observe
 import (
 	"encoding/binary"
 	"errors"
-	"fmt"
 	"io"
 	"io/fs"
 	"os"
 	"path/filepath"
+
+	"github.com/filemap-go/filemap/observe/event"
+	"github.com/filemap-go/filemap/observe/internal/words"
 )
 
 // Bits of an entry of /proc/kpageflags (Documentation/admin-guide/mm/pagemap.rst):
@@ -42,35 +44,34 @@ type frameTables struct {
 
 // frameFiles tells which of the tables there are, and why not the others.
 type frameFiles struct {
-	Sources []string `json:",omitempty"`
-	Missing []string `json:",omitempty"`
+	Sources []string         `json:",omitempty"`
+	Missing []event.Bilingue `json:",omitempty"`
 }
 
 // openFrameTables opens what there is below a root like /proc; nil where not even
 // the flags are to be had.
 func openFrameTables(root string) (*frameTables, frameFiles) {
 	var files frameFiles
-	open := func(name, option, tells string) *os.File {
+	open := func(name, option string, tells event.Bilingue) *os.File {
 		f, err := os.Open(filepath.Join(root, name))
-		switch {
-		case err == nil:
+		if err == nil {
 			files.Sources = append(files.Sources, name)
 			return f
-		case errors.Is(err, fs.ErrNotExist):
-			err = fmt.Errorf("needs a kernel with %s", option)
-		default:
-			err = cause(err)
 		}
-		files.Missing = append(files.Missing, fmt.Sprintf("%s: %s: %v", tells, name, err))
+		var why any = cause(err)
+		if errors.Is(err, fs.ErrNotExist) {
+			why = words.Of("needs a kernel with %s", option)
+		}
+		files.Missing = append(files.Missing, words.Of("%s: %s: %v", tells, name, why))
 		return nil
 	}
 	const monitor = "CONFIG_PROC_PAGE_MONITOR"
-	t := &frameTables{flags: open("kpageflags", monitor, "folios, and what their flags are")}
+	t := &frameTables{flags: open("kpageflags", monitor, words.Of("folios, and what their flags are"))}
 	if t.flags == nil {
 		return nil, files
 	}
-	t.count = open("kpagecount", monitor, "whether others map the pages")
-	t.cgroup = open("kpagecgroup", "CONFIG_MEMCG", "which control group the pages are charged to")
+	t.count = open("kpagecount", monitor, words.Of("whether others map the pages"))
+	t.cgroup = open("kpagecgroup", "CONFIG_MEMCG", words.Of("which control group the pages are charged to"))
 	return t, files
 }
 

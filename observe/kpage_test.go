@@ -126,7 +126,7 @@ func TestFramesThatMakeNoSense(t *testing.T) {
 	torn[32] = flagHead // a head in the middle, whose tails go on and on
 	tables, files := openFrameTables(frameTree(t, map[string][]uint64{"kpageflags": torn}))
 	defer tables.close()
-	if len(files.Missing) != 2 || !strings.Contains(strings.Join(files.Missing, "\n"), "kpagecount: needs a kernel with") {
+	if len(files.Missing) != 2 || !strings.Contains(files.Missing[0].English+files.Missing[1].English, "kpagecount: needs a kernel with") {
 		t.Errorf("%+v", files)
 	}
 	got, err := tables.look(present(5, 6, 33, 63), make([]byte, 64))
@@ -138,7 +138,7 @@ func TestFramesThatMakeNoSense(t *testing.T) {
 
 func TestNoFrameTables(t *testing.T) {
 	tables, files := openFrameTables(t.TempDir())
-	if tables != nil || len(files.Sources) != 0 || len(files.Missing) != 1 || !strings.Contains(files.Missing[0], "kpageflags: needs a kernel with CONFIG_PROC_PAGE_MONITOR") {
+	if tables != nil || len(files.Sources) != 0 || len(files.Missing) != 1 || !strings.Contains(files.Missing[0].English, "kpageflags: needs a kernel with CONFIG_PROC_PAGE_MONITOR") {
 		t.Errorf("%+v", files)
 	}
 }

@@ -69,7 +69,7 @@ func TestMillionsOfFaultsInBoundedMemory(t *testing.T) {
 	}
 	stage := s.Stages[event.StageFault-1]
 	if f := s.Files[0]; f.DistinctPages != int64(n) || f.DistinctAtLeast || f.SlowestNS != 1_000_001_000 || f.Pattern != PatternInOrder ||
-		stage.TimeNS != f.TimeNS || f.TimeNS != int64(n)*1000+1_000_000_000 || stage.Events != n {
+		*stage.TimeNS != f.TimeNS || f.TimeNS != int64(n)*1000+1_000_000_000 || stage.Events != n {
 		t.Errorf("%+v, %+v", f, stage)
 	}
 	kept := len(d.Events)

@@ -1,18 +1,22 @@
 package observe
 
-import "github.com/filemap-go/filemap/observe/event"
+import (
+	"github.com/filemap-go/filemap/observe/event"
+	"github.com/filemap-go/filemap/observe/internal/words"
+)
 
 // OfPager makes a document of the events of a pager (package pager), which emits
 // the same vocabulary, so that it is drawn as a trace of the kernel is. The events
 // must be in the order in which they began; path and size are the backing store's.
 func OfPager(events []event.Event, path string, size, pageBytes int64) *Document {
 	d := &Document{
-		Schema: Schema, Tier: TierPager, Sources: []string{"the pager's own events"}, Missing: []string{},
+		Schema: Schema, Tier: TierPager, Sources: []string{}, Missing: []string{},
 		Machine: Machine{PageBytes: pageBytes},
 		Files:   []File{{Path: path, SizeBytes: size, Role: RoleFile}},
 		Regions: []Region{}, Snapshots: []Snapshot{},
 		Events: make([]event.Event, len(events)), EventsTotal: int64(len(events)),
 	}
+	d.Sources = append(d.Sources, d.say(words.Of("the pager's own events")))
 	s := &d.Summary
 	s.Advice = []string{}
 	touched := map[int64]bool{}
@@ -22,6 +26,7 @@ func OfPager(events []event.Event, path string, size, pageBytes int64) *Document
 		if e.ID == 0 {
 			e.ID = i + 1
 		}
+		e.StartNS -= events[0].StartNS
 		if e.SelfNS == 0 && e.Within == 0 {
 			e.SelfNS = e.DurationNS
 		}
@@ -51,7 +56,7 @@ func OfPager(events []event.Event, path string, size, pageBytes int64) *Document
 		}
 	}
 	if len(events) > 0 {
-		s.WallNS = end - events[0].StartNS
+		s.WallNS = end
 	}
 	totals.Touched = int64(len(touched))
 	s.Pages, s.Stages = totals, stagesOf(d.Events)

@@ -22,7 +22,8 @@ func TestOfPager(t *testing.T) {
 	if d.Tier != TierPager || s.WallNS != 327 || s.Faults.Total != 2 || s.Pages.SwappedIn != 1 || s.Pages.SwappedOut != 1 || *s.Pages.DeviceReadBytes != page {
 		t.Errorf("%+v, %+v", s, *s.Pages)
 	}
-	if want := []Stage{{1, 10, 1}, {2, 0, 0}, {3, 157, 3}, {4, 5, 1}}; !reflect.DeepEqual(s.Stages, want) {
+	ns := func(n int64) *int64 { return &n }
+	if want := []Stage{{1, ns(10), 1}, {2, nil, 0}, {3, ns(157), 3}, {4, ns(5), 1}}; !reflect.DeepEqual(s.Stages, want) {
 		t.Errorf("stages %v, expected %v", s.Stages, want)
 	}
 }

@@ -98,7 +98,7 @@ func TestAddresses(t *testing.T) {
 
 func TestNestAndSelfTimes(t *testing.T) {
 	of := func(start, duration int64, async bool) span {
-		return span{event.Event{StartNS: start, DurationNS: duration}, async}
+		return span{event.Event{StartNS: start, DurationNS: duration}, async, start == 0 || start == 100 || start == 120}
 	}
 	spans := []span{
 		of(0, 100, false),  // 1
@@ -110,13 +110,51 @@ func TestNestAndSelfTimes(t *testing.T) {
 		of(100, 20, false), // 7, after 1
 		of(110, 90, false), // 8, in 7, and longer
 		of(120, 30, false), // 9, after 7
+		of(160, 40, false), // 10, of no step
 	}
 	nest(spans)
-	wantWithin := []int{0, 1, 2, 2, 4, 2, 0, 7, 0}
-	wantSelf := []int64{50, 20, 0, 30, 0, 0, 10, 10, 30}
+	wantWithin := []int{0, 1, 2, 2, 4, 2, 0, 7, 0, 0}
+	wantSelf := []int64{50, 20, 0, 30, 0, 0, 10, 10, 30, 0}
 	for i := range spans {
 		if spans[i].ID != i+1 || spans[i].Within != wantWithin[i] || spans[i].SelfNS != wantSelf[i] {
 			t.Errorf("%d is within %d with %d, expected %d with %d", spans[i].ID, spans[i].Within, spans[i].SelfNS, wantWithin[i], wantSelf[i])
+		}
+	}
+}
+
+// Whatever the thread does within its steps and beside them, the events' own times add
+// up to what the steps took.
+func TestOwnTimesAddUp(t *testing.T) {
+	random := rand.New(rand.NewPCG(1, 2))
+	for range 500 {
+		var spans []span
+		var at, steps int64
+		for range 5 {
+			at += random.Int64N(50)
+			took := 1 + random.Int64N(100)
+			spans = append(spans, span{Event: event.Event{Stage: 1, StartNS: at, DurationNS: took}, step: true})
+			at, steps = at+took, steps+took
+		}
+		for range random.IntN(20) { // reclaim, readahead and waits, of which the clocks may differ
+			spans = append(spans, span{
+				Event: event.Event{Stage: 1 + random.IntN(4), StartNS: random.Int64N(at), DurationNS: random.Int64N(60)},
+				async: random.IntN(4) == 0,
+			})
+		}
+		inOrder(spans)
+		nest(spans)
+		var events []event.Event
+		for i := range spans {
+			events = append(events, spans[i].Event)
+		}
+		var sum int64
+		for _, s := range stagesOf(events) {
+			if s.TimeNS != nil {
+				sum += *s.TimeNS
+			}
+		}
+		if sum != steps {
+			t.Fatalf("the stages take %d of %d: %+v", sum, steps, spans)
 		}
 	}
 }

@@ -17,6 +17,8 @@ import (
 
 	"github.com/filemap-go/filemap/internal/sys"
 	"github.com/filemap-go/filemap/internal/undo"
+	"github.com/filemap-go/filemap/observe/event"
+	"github.com/filemap-go/filemap/observe/internal/words"
 )
 
 // session is a run: the child, what listens to it, and the journal of what must
@@ -141,19 +143,25 @@ func (s *session) letGo() error {
 
 // miss notes something that the trace will not have.
 func (s *session) miss(format string, args ...any) {
-	text := strings.ReplaceAll(fmt.Sprintf(format, args...), "\n", "; ") // of errors that were joined
-	s.doc.Missing = append(s.doc.Missing, text)
+	s.lacks(words.Of(format, args...))
+}
+
+func (s *session) lacks(text event.Bilingue) {
+	s.doc.Missing = append(s.doc.Missing, s.doc.say(event.Bilingue{
+		English: strings.ReplaceAll(text.English, "\n", "; "), // of errors that were joined
+		Chinese: strings.ReplaceAll(text.Chinese, "\n", "; "),
+	}))
 }
 
 func (s *session) has(format string, args ...any) {
-	s.doc.Sources = append(s.doc.Sources, fmt.Sprintf(format, args...))
+	s.doc.Sources = append(s.doc.Sources, s.doc.say(words.Of(format, args...)))
 }
 
 // openPerf listens to threads' faults, if it may. It may be called again, for more of
 // them. A thread that has ended meanwhile is left out.
 func (s *session) openPerf(threads []int, o sys.PerfOptions, cpus []int) {
 	if s.tier == TierCounters {
-		s.miss("fault addresses from perf: not asked for (--tier)")
+		s.miss("%s: not asked for (--tier)", words.Of("fault addresses from perf"))
 		return
 	}
 	if len(cpus) == 0 {
@@ -172,7 +180,7 @@ func (s *session) openPerf(threads []int, o sys.PerfOptions, cpus []int) {
 				continue
 			}
 			s.closePerf()
-			s.miss("when each fault began and ended: %s", perfReason(err))
+			s.lacks(perfReason(err))
 			return
 		}
 	}
@@ -198,11 +206,11 @@ func (s *session) openPerfOf(i int, o sys.PerfOptions) error {
 	return err
 }
 
-func perfReason(err error) string {
+func perfReason(err error) event.Bilingue {
 	if sys.PerfForbidden(err) {
-		return err.Error() + "; it needs the process's user with kernel.perf_event_paranoid at most 2, or root"
+		return words.Of("when each fault began and ended: %v; it needs the process's user with kernel.perf_event_paranoid at most 2, or root", err)
 	}
-	return err.Error()
+	return words.Of("when each fault began and ended: %v", err)
 }
 
 // openRing takes the largest buffer that it may have.
@@ -229,7 +237,7 @@ func (s *session) closePerf() {
 
 // openTracefs makes an instance of our own, if it may.
 func (s *session) openTracefs(prepare func(*instance) error) {
-	const kernelSide = "the page cache, readahead, the block device and reclaim"
+	kernelSide := words.Of("the page cache, readahead, the block device and reclaim")
 	if s.tier != "" && s.tier != TierRoot {
 		s.miss("%s: not asked for (--tier)", kernelSide)
 		return
@@ -250,11 +258,11 @@ func (s *session) openTracefs(prepare func(*instance) error) {
 		s.miss("%s: %v", kernelSide, err)
 		return
 	}
-	word := "tracepoints"
 	if len(in.ids) == 1 {
-		word = "tracepoint"
+		s.has("one tracepoint in a tracefs instance of its own")
+		return
 	}
-	s.has("%d %s in a tracefs instance of its own", len(in.ids), word)
+	s.has("%d tracepoints in a tracefs instance of its own", len(in.ids))
 }
 
 func (s *session) closeTracefs() {

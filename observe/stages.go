@@ -14,7 +14,17 @@ func stagesOf(events []event.Event) []Stage {
 			continue
 		}
 		stages[e.Stage-1].Events++
-		stages[e.Stage-1].TimeNS += e.SelfNS
+		if e.DurationNS > 0 {
+			stages[e.Stage-1].took(e.SelfNS)
+		}
 	}
 	return stages
+}
+
+// took adds what an event took that was timed.
+func (s *Stage) took(ns int64) {
+	if s.TimeNS == nil {
+		s.TimeNS = new(int64)
+	}
+	*s.TimeNS += ns
 }

@@ -3,9 +3,8 @@
 package observe
 
 import (
-	"fmt"
-
 	"github.com/filemap-go/filemap/observe/event"
+	"github.com/filemap-go/filemap/observe/internal/words"
 )
 
 // summarize adds the events up.
@@ -49,17 +48,18 @@ func (f *Faults) unseen() int64 { return max(f.RusageMinor+f.RusageMajor-f.Total
 func adviceFor(d *Document) []string {
 	advice := []string{}
 	s := &d.Summary
+	add := func(format string, args ...any) { advice = append(advice, d.say(words.Of(format, args...))) }
 	if a := s.Pages.ReadAmplification; a != nil && *a > wastefulRandom && d.Settings.Pattern == Random && d.Settings.Advice != "random" {
-		advice = append(advice, fmt.Sprintf("The device read %.0f bytes for each byte of the pages touched: random access wants MADV_RANDOM (try --advise random).", *a))
+		add("The device read %.0f bytes for each byte of the pages touched: random access wants MADV_RANDOM (try --advise random).", *a)
 	}
 	if s.Faults.Slept > 0 {
-		advice = append(advice, fmt.Sprintf("%d of the faults counted as minor slept all the same, for reads under way: count sleeps and not only major faults.", s.Faults.Slept))
+		add("%d of the faults counted as minor slept all the same, for reads under way: count sleeps and not only major faults.", s.Faults.Slept)
 	}
 	if s.Faults.Major+s.Faults.Slept > 0 {
-		advice = append(advice, "In a Go program a fault that sleeps blocks the scheduler's P, and a system call does not: load pages by one (MADV_POPULATE_READ, or this module's ReadAt and View) before touching them.")
+		add("In a Go program a fault that sleeps blocks the scheduler's P, and a system call does not: load pages by one (MADV_POPULATE_READ, or this module's ReadAt and View) before touching them.")
 	}
 	if s.Pages.SwappedIn > 0 {
-		advice = append(advice, "Changed private pages have no home on a disk, so they go through swap: those of a shared mapping of this file are written to it instead.")
+		add("Changed private pages have no home on a disk, so they go through swap: those of a shared mapping of this file are written to it instead.")
 	}
 	return advice
 }

@@ -35,10 +35,11 @@ type owned struct{ start, offset int64 }
 type span struct {
 	event.Event
 	async bool
+	step  bool // the program's own doing, and not within anything else
 }
 
 func (t *timeline) add(e event.Event, async bool) *span {
-	t.spans = append(t.spans, span{e, async})
+	t.spans = append(t.spans, span{Event: e, async: async})
 	return &t.spans[len(t.spans)-1]
 }
 
@@ -108,7 +109,7 @@ func (t *timeline) step(s *step, r *stepResult) {
 // own adds an event of a step itself.
 func (t *timeline) own(e event.Event, s *step) {
 	e.Phase, e.Seen, e.Thread = s.Phase, "clock", t.thread
-	t.add(e, false)
+	t.add(e, false).step = true
 }
 
 // touches tells each touch that faulted, and those between them together.
@@ -116,7 +117,7 @@ func (t *timeline) touches(s *step, r *stepResult) {
 	var quiet *event.Event // touches that did not fault, so far
 	flush := func() {
 		if quiet != nil {
-			t.add(*quiet, false)
+			t.add(*quiet, false).step = true
 			quiet = nil
 		}
 	}
@@ -145,7 +146,7 @@ func (t *timeline) touches(s *step, r *stepResult) {
 			continue
 		}
 		flush()
-		t.add(t.access(s, off, touch), false)
+		t.add(t.access(s, off, touch), false).step = true
 		for _, f := range faulted {
 			t.add(f, false)
 		}
@@ -312,13 +313,7 @@ func (t *timeline) unplaced(s *step, r *stepResult) {
 
 // finish orders the events, finds what is within what, and adds up.
 func (t *timeline) finish() {
-	sort.SliceStable(t.spans, func(i, j int) bool {
-		a, b := &t.spans[i], &t.spans[j]
-		if a.StartNS != b.StartNS {
-			return a.StartNS < b.StartNS
-		}
-		return a.DurationNS > b.DurationNS
-	})
+	inOrder(t.spans)
 	nest(t.spans)
 	t.doc.Events = make([]event.Event, len(t.spans))
 	t.doc.EventsTotal = int64(len(t.spans))
@@ -328,9 +323,25 @@ func (t *timeline) finish() {
 	t.summarize()
 }
 
+// inOrder sorts by time: what contains others comes before them.
+func inOrder(spans []span) {
+	sort.SliceStable(spans, func(i, j int) bool {
+		a, b := &spans[i], &spans[j]
+		switch {
+		case a.StartNS != b.StartNS:
+			return a.StartNS < b.StartNS
+		case a.step != b.step:
+			return a.step
+		}
+		return a.DurationNS > b.DurationNS
+	})
+}
+
 // nest numbers events that are in order, and finds for each the innermost event
 // of the same thread that contains it. An event's own time is what no event
-// within it took; of what is not the thread's doing it is nothing.
+// within it took; of what is not the thread's doing it is nothing, nor of what the
+// thread did outside the steps, which is the recorder's work. The events' own times
+// then add up to that of the steps.
 func nest(spans []span) {
 	var open []int // indices of spans that have not ended, outermost first
 	for i := range spans {
@@ -347,7 +358,7 @@ func nest(spans []span) {
 			s.Within = spans[open[len(open)-1]].ID
 		}
 		s.SelfNS = 0
-		if s.async || s.DurationNS == 0 {
+		if s.async || s.DurationNS == 0 || len(open) == 0 && !s.step {
 			continue
 		}
 		if len(open) > 0 { // what a thread does within something ends with it

@@ -14,6 +14,7 @@ import (
 
 	"github.com/filemap-go/filemap/internal/sys"
 	"github.com/filemap-go/filemap/internal/undo"
+	"github.com/filemap-go/filemap/observe/internal/words"
 )
 
 // snapshotPages is how many pages of a file are looked at between steps.
@@ -248,9 +249,11 @@ func (t *tracing) mayFrames() bool {
 }
 
 func (t *tracing) describeFrames(files *frameFiles) {
-	const what = "folios, and whether others map the pages"
+	what := words.Of("folios, and whether others map the pages")
 	t.doc.Sources = append(t.doc.Sources, files.Sources...)
-	t.doc.Missing = append(t.doc.Missing, files.Missing...)
+	for _, m := range files.Missing {
+		t.lacks(m)
+	}
 	switch {
 	case os.Geteuid() != 0:
 		t.miss("frame numbers, %s: pagemap and kpageflags tell root only", what)

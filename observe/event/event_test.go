@@ -2,6 +2,7 @@ package event
 
 import (
 	"encoding/json"
+	"strings"
 	"testing"
 	"unicode"
 )
@@ -17,6 +18,9 @@ func TestVocabularyIsComplete(t *testing.T) {
 		for what, text := range map[string]Bilingue{"title": v.Title, "did": v.Did, "explain": v.Explain} {
 			if text.English == "" || !chinese(text.Chinese) || chinese(text.English) {
 				t.Errorf("%s: %s is %q and %q", v.Name, what, text.English, text.Chinese)
+			}
+			if strings.Contains(text.Chinese, "拷贝") || strings.Contains(text.Chinese, "的人") { // 复制, as elsewhere
+				t.Errorf("%s: %s is %q", v.Name, what, text.Chinese)
 			}
 		}
 		if got, known := Of(v.Name); !known || got != v {

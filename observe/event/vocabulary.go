@@ -156,6 +156,6 @@ var Vocabulary = []Info{
 		Unmap, StageReclaim,
 		Bilingue{"the region is unmapped", "解除映射"},
 		Bilingue{"munmap() took the region's translations away, and flushed them from the TLB.", "munmap() 移除了该区域的页表项，并从 TLB 中清除。"},
-		Bilingue{"The pages stay in the page cache, for the next who reads or maps the file.", "页面仍留在页缓存中，供下一个读取或映射该文件的人使用。"},
+		Bilingue{"The pages stay in the page cache, for the next read or mapping of the file.", "页面仍留在页缓存中，供以后读取或映射该文件时使用。"},
 	},
 }

@@ -13,6 +13,7 @@ import (
 
 	"github.com/filemap-go/filemap/observe"
 	"github.com/filemap-go/filemap/observe/event"
+	"github.com/filemap-go/filemap/observe/internal/words"
 )
 
 //go:embed page.html
@@ -24,7 +25,9 @@ var pageCSS string
 //go:embed page.js
 var pageJS string
 
-var pageTemplate = template.Must(template.New("page").Parse(pageHTML))
+var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
+	"say": func(text string, args ...any) event.Bilingue { return words.Of(text, args...) },
+}).Parse(pageHTML))
 
 // MostPageEvents is how many events a page holds, so that it stays below 1.5 MB. Of a
 // longer trace some are left out, evenly in each phase, and the page says so. JSON has
@@ -38,29 +41,38 @@ type page struct {
 	Script   template.JS
 	Data     template.JS
 	Title    string
-	Facts    []string
+	Facts    []event.Bilingue
 	Tier     string
-	Sources  string
-	Missing  []string
+	Sources  []event.Bilingue
+	Missing  []event.Bilingue
 	Lost     int64
 	LeftOut  int64
 	Stages   []pageStage
+	AboutSum event.Bilingue // what the stages' times are
+	Looking  bool           // time went by between the steps
 	Figures  []pageFigure
-	Advice   []string
+	Advice   []event.Bilingue
 	Files    []pageFile
 	Terminal string
 }
 
 type pageStage struct {
-	Number           int
-	English, Chinese string
-	Time, Share      string
-	Width            string
+	Number      int
+	Name        event.Bilingue
+	Timed       bool
+	Time, Share string
+	Width       string
 }
 
-type pageFigure struct{ Value, English, Chinese string }
+type pageFigure struct {
+	Value string
+	Label event.Bilingue
+}
 
-type pageFile struct{ Path, Minor, Major, Slept, Time, Slowest, Read, Pattern string }
+type pageFile struct {
+	Path, Pattern                            event.Bilingue
+	Minor, Major, Slept, Time, Slowest, Read string
+}
 
 // HTML writes the trace as one page that needs nothing but itself: no network. It
 // is stepped or played event by event.
@@ -73,24 +85,28 @@ func HTML(w io.Writer, d *observe.Document) error {
 	if err != nil {
 		return err
 	}
-	p := page{
+	return pageTemplate.Execute(w, page{
 		Policy: policy(pageCSS, pageJS),
 		Style:  template.CSS(pageCSS), Script: template.JS(pageJS), Data: data,
 		Title: titleText(d), Facts: facts(d),
-		Tier: d.Tier, Sources: strings.Join(d.Sources, ", "), Lost: d.LostEvents, LeftOut: left,
-		Stages: pageStages(d), Figures: figures(d), Files: pageFiles(d),
+		Tier: d.Tier, Sources: inBoth(d, d.Sources), Missing: inBoth(d, d.Missing), Lost: d.LostEvents, LeftOut: left,
+		Stages: pageStages(d), AboutSum: aboutSum(d), Looking: left == 0 && d.Summary.RecordingNS > 0,
+		Figures: figures(d), Files: pageFiles(d), Advice: inBoth(d, d.Summary.Advice),
 		Terminal: terminal.String(),
-	}
-	for _, m := range d.Missing {
-		p.Missing = append(p.Missing, plain(m))
-	}
-	for _, a := range d.Summary.Advice {
-		p.Advice = append(p.Advice, plain(a))
-	}
-	return pageTemplate.Execute(w, p)
+	})
 }
 
-// pageData is the document as the script reads it, with the words for its events.
+func inBoth(d *observe.Document, texts []string) []event.Bilingue {
+	var found []event.Bilingue
+	for _, text := range texts {
+		both := d.InBoth(text)
+		found = append(found, event.Bilingue{English: plain(both.English), Chinese: plain(both.Chinese)})
+	}
+	return found
+}
+
+// pageData is the document as the script reads it, with the words for its events and
+// those of its own.
 func pageData(d *observe.Document) (template.JS, int64, error) {
 	type trace struct {
 		*observe.Document
@@ -98,9 +114,11 @@ func pageData(d *observe.Document) (template.JS, int64, error) {
 	}
 	events := pick(d.Events, MostPageEvents)
 	text, err := json.Marshal(struct { // which escapes <, > and & by itself
-		Trace      trace        `json:"trace"`
-		Vocabulary []event.Info `json:"vocabulary"`
-	}{trace{d, pageEvents(events)}, event.Vocabulary})
+		Trace      trace                     `json:"trace"`
+		Vocabulary []event.Info              `json:"vocabulary"`
+		Words      map[string]event.Bilingue `json:"words"`
+		Looking    bool                      `json:"looking"` // what is between the steps is known
+	}{trace{d, pageEvents(events)}, event.Vocabulary, scriptWords(), len(events) == len(d.Events) && d.Summary.RecordingNS > 0})
 	return template.JS(text), max(d.EventsTotal, int64(len(d.Events))) - int64(len(events)), err
 }
 
@@ -124,83 +142,90 @@ func titleText(d *observe.Document) string {
 	return "trace"
 }
 
-func facts(d *observe.Document) []string {
-	var f []string
+func facts(d *observe.Document) []event.Bilingue {
+	var f []event.Bilingue
+	if d.PID != 0 {
+		f = append(f, words.Of("process %d", d.PID))
+	}
 	if len(d.Command) == 0 && len(d.Files) > 0 {
-		f = append(f, size(d.Files[0].SizeBytes))
+		f = append(f, words.Same(size(d.Files[0].SizeBytes)))
 	}
 	if d.Machine.FileSystem != "" {
-		f = append(f, d.Machine.FileSystem)
+		f = append(f, words.Same(d.Machine.FileSystem))
 	}
 	if d.Machine.ReadAheadBytes != nil {
-		f = append(f, "readahead "+size(*d.Machine.ReadAheadBytes))
+		f = append(f, words.Of("readahead %s", size(*d.Machine.ReadAheadBytes)))
 	}
-	f = append(f, "pages of "+size(d.Machine.PageBytes))
+	f = append(f, words.Of("pages of %s", size(d.Machine.PageBytes)))
 	if d.Machine.Kernel != "" {
-		f = append(f, "Linux "+plain(d.Machine.Kernel))
+		f = append(f, words.Same("Linux "+plain(d.Machine.Kernel)))
 	}
 	if s := d.Settings; s.Pattern != "" {
-		f = append(f, fmt.Sprintf("%s, %s", plural(int64(s.Touches), "page"), s.Pattern))
+		pattern := words.Of(string(s.Pattern))
+		if s.Touches == 1 {
+			f = append(f, words.Of("one page, %s", pattern))
+		} else {
+			f = append(f, words.Of("%s pages, %s", grouped(int64(s.Touches)), pattern))
+		}
 	}
 	if d.Settings.Advice != "" {
-		f = append(f, "advice "+plain(d.Settings.Advice))
+		f = append(f, words.Of("advice %s", plain(d.Settings.Advice)))
 	}
 	if d.Settings.MemoryLimitBytes > 0 {
-		f = append(f, "memory limit "+size(d.Settings.MemoryLimitBytes))
+		f = append(f, words.Of("memory limit %s", size(d.Settings.MemoryLimitBytes)))
 	}
 	return f
 }
 
-var stageWords = [...]pageStage{
-	{Number: 1, English: "A region is made", Chinese: "建立映射"},
-	{Number: 2, English: "Addresses are translated", Chinese: "地址转换"},
-	{Number: 3, English: "Missing pages are brought in", Chinese: "缺页调入"},
-	{Number: 4, English: "Pages leave", Chinese: "页面离开"},
-}
-
 func pageStages(d *observe.Document) []pageStage {
-	var sum int64
-	for _, s := range d.Summary.Stages {
-		sum += s.TimeNS
+	names := [...]event.Bilingue{
+		words.Of("A region is made"), words.Of("Addresses are translated"), words.Of("Missing pages are brought in"), words.Of("Pages leave"),
 	}
 	var found []pageStage
-	for _, s := range d.Summary.Stages {
-		p := stageWords[s.Stage-1]
-		share := 0.0
-		if sum > 0 {
-			share = float64(s.TimeNS) / float64(sum) * 100
-		}
-		p.Time, p.Share, p.Width = duration(s.TimeNS), fmt.Sprintf("%.1f %%", share), fmt.Sprintf("%.2f%%", share)
+	for i, share := range sharesOf(d.Summary.Stages) {
+		s := &d.Summary.Stages[i]
+		p := pageStage{Number: s.Stage, Name: names[s.Stage-1], Time: stageTime(s), Timed: s.TimeNS != nil, Share: shareText(s, share)}
+		p.Width = fmt.Sprintf("%.1f%%", float64(share)/10)
 		found = append(found, p)
 	}
 	return found
 }
 
+// aboutSum says what the stages' times are the parts of.
+func aboutSum(d *observe.Document) event.Bilingue {
+	switch {
+	case len(d.Command) > 0:
+		return words.Of("Of a program only the faults are timed. Its threads and processes may fault at the same time.")
+	case d.Tier == observe.TierPager:
+		return words.Of("Each event's own time. Events of a pager may take place at the same time.")
+	}
+	return words.Of("Each event's own time, without that of events within it, so that the four add up to that of the steps.")
+}
+
 // figures are the few numbers that sum a trace up.
 func figures(d *observe.Document) []pageFigure {
 	s := &d.Summary
-	f := []pageFigure{{duration(s.WallNS), "in all", "总时间"}}
-	if s.FirstByteNS != nil {
-		f = append(f, pageFigure{duration(*s.FirstByteNS), "from mmap() to the first byte", "从 mmap() 到第一个字节"})
+	f := []pageFigure{{duration(s.WallNS), words.Of("in all")}}
+	if s.RecordingNS > 0 { // the timeline has it too
+		f[0].Label = words.Of("for the steps; %s with looking between them", duration(s.WallNS+s.RecordingNS))
 	}
-	faults := pageFigure{grouped(s.Faults.Total), "faults", "缺页"}
+	if s.FirstByteNS != nil {
+		f = append(f, pageFigure{duration(*s.FirstByteNS), words.Of("from mmap() to the first byte")})
+	}
+	faults := pageFigure{grouped(s.Faults.Total), words.Of("faults")}
 	if s.Faults.Total > 0 {
-		faults.English = fmt.Sprintf("faults: %s minor, %s major", grouped(s.Faults.Minor), grouped(s.Faults.Major))
-		faults.Chinese = fmt.Sprintf("缺页：次 %s，主 %s", grouped(s.Faults.Minor), grouped(s.Faults.Major))
+		faults.Label = words.Of("faults: %s minor, %s major", grouped(s.Faults.Minor), grouped(s.Faults.Major))
 	}
 	f = append(f, faults)
 	if p := s.Pages; p != nil {
 		if p.DeviceReadBytes != nil {
-			f = append(f, pageFigure{size(*p.DeviceReadBytes), "read by the device", "设备读取"})
+			f = append(f, pageFigure{size(*p.DeviceReadBytes), words.Of("read by the device")})
 		}
 		if p.DeviceWriteBytes != nil && *p.DeviceWriteBytes > 0 {
-			f = append(f, pageFigure{size(*p.DeviceWriteBytes), "written by the device", "设备写入"})
+			f = append(f, pageFigure{size(*p.DeviceWriteBytes), words.Of("written by the device")})
 		}
 		if p.SwappedOut > 0 {
-			f = append(f, pageFigure{
-				grouped(p.SwappedOut), fmt.Sprintf("pages swapped out, %s in", grouped(p.SwappedIn)),
-				fmt.Sprintf("页换出，%s 页换入", grouped(p.SwappedIn)),
-			})
+			f = append(f, pageFigure{grouped(p.SwappedOut), words.Of("pages swapped out, %s in", grouped(p.SwappedIn))})
 		}
 	}
 	return f
@@ -208,16 +233,20 @@ func figures(d *observe.Document) []pageFigure {
 
 func pageFiles(d *observe.Document) []pageFile {
 	var found []pageFile
-	for _, f := range d.Summary.Files {
+	for i := range d.Summary.Files {
+		f := &d.Summary.Files[i]
 		p := pageFile{
-			Path: plain(f.Path), Minor: grouped(f.Minor), Major: grouped(f.Major), Slept: grouped(f.Slept),
-			Time: duration(f.TimeNS), Slowest: duration(f.SlowestNS), Read: "?", Pattern: f.Pattern,
+			Path: words.Same(plain(f.Path)), Minor: grouped(f.Minor), Major: grouped(f.Major), Slept: grouped(f.Slept),
+			Time: timed(f, f.TimeNS), Slowest: timed(f, f.SlowestNS), Read: "?", Pattern: words.Of(f.Pattern),
 		}
 		if f.ReadBytes != nil {
 			p.Read = size(*f.ReadBytes)
 		}
 		if d.Files[f.File].Role == observe.RoleMemory {
-			p.Read = "–"
+			p.Path, p.Read = words.Of(plain(f.Path)), "–"
+		}
+		if f.Minor+f.Major == 0 {
+			p.Pattern = words.Same("–")
 		}
 		found = append(found, p)
 	}

@@ -1,6 +1,6 @@
 "use strict";
 (() => {
-const { trace, vocabulary } = JSON.parse(document.getElementById("data").textContent);
+const { trace, vocabulary, words: said, looking } = JSON.parse(document.getElementById("data").textContent);
 const events = trace.events, pageBytes = trace.machine.page_bytes || 4096;
 const words = Object.fromEntries(vocabulary.map(v => [v.name, v]));
 for (const e of events) { // what the page leaves out since it follows from the rest
@@ -14,21 +14,10 @@ const SVG = "http://www.w3.org/2000/svg";
 let language = (navigator.language || "en").startsWith("zh") ? "zh" : "en";
 let at = 0, playing = 0, axis = "time";
 
-const ui = {
-  en: { space: "address space", table: "page table (MMU)", memory: "memory", disk: "disk", file: "the file", anonymous: "no file", copy: "a file of its own",
-    swap: "swap", nothing: "nothing mapped", page: "page", frame: "frame", absent: "not present", slot: "swap slot", ro: "read", rw: "read, write",
-    mapped: "mapped", cached: "cached", dirty: "dirty", priv: "private", swapped: "in swap", pages: "pages", cell: n => n > 1 ? `a cell is ${n} pages` : "a cell is a page",
-    from: (a, b) => `pages ${a} to ${b}`, of: "of", event: "event", offset: "offset", length: "length", address: "address", took: "took", own: "own time",
-    phase: "phase", seen: "known by", thread: "thread", kind: { minor: "minor", major: "major", slept: "counted as minor, and slept" }, store: "store", load: "load",
-    readCall: "read()", mapping: "mapping", buffer: "buffer", program: "program", cache: "page cache", copy1: "1 copy, by the device", copy2: "2 copy, by the processor", same: "the same frames", folios: "folios", play: "play", pause: "pause", where: "by", advice: "advice", none: "no event" },
-  zh: { space: "进程地址空间", table: "页表（MMU）", memory: "物理内存", disk: "硬盘", file: "文件", anonymous: "没有文件", copy: "另建的文件",
-    swap: "交换区", nothing: "没有映射", page: "页", frame: "页框", absent: "不存在", slot: "交换槽位", ro: "只读", rw: "可读写",
-    mapped: "已映射", cached: "已缓存", dirty: "脏", priv: "私有", swapped: "在交换区", pages: "页", cell: n => n > 1 ? `每格 ${n} 页` : "每格一页",
-    from: (a, b) => `第 ${a} 到 ${b} 页`, of: "/", event: "事件", offset: "偏移", length: "长度", address: "地址", took: "耗时", own: "自身耗时",
-    phase: "阶段", seen: "来源", thread: "线程", kind: { minor: "次缺页", major: "主缺页", slept: "计为次缺页，但睡眠了" }, store: "写", load: "读",
-    readCall: "read()", mapping: "映射", buffer: "缓冲区", program: "程序", cache: "页缓存", copy1: "① 复制（设备）", copy2: "② 复制（处理器）", same: "同样的页框", folios: "个 folio", play: "播放", pause: "暂停", where: "代码", advice: "建议", none: "没有事件" },
-};
+const ui = { en: {}, zh: {} }; // from the table that has all of the page's words
+for (const key in said) for (const l in ui) ui[l][key] = said[key][l];
 const t = () => ui[language];
+const sayOr = (kind, name) => t()[kind + name] || name;
 
 // --- numbers ---
 const digits = v => v < 9.995 ? v.toFixed(2) : v < 99.95 ? v.toFixed(1) : v.toFixed(0);
@@ -207,11 +196,11 @@ function tableRows(g, box, f, s, e) {
 let focusPage = 0;
 const cacheOnly = new Set(["add", "device-read", "device-write", "readahead", "evict", "lookup", "read-call", "writeback"]); // about the cache, not about translations
 const boxes = small => small ? {
-  w: 360, h: 590, space: { x: 0, y: 46, w: 150, h: 200 }, table: { x: 196, y: 46, w: 164, h: 200 },
+  w: 360, h: 590, space: { x: 0, y: 46, w: 150, h: 200 }, table: { x: 190, y: 46, w: 152, h: 200 },
   memory: { x: 0, y: 330, w: 160, h: 200 }, file: { x: 250, y: 330, w: 110, h: 78 }, swap: { x: 250, y: 452, w: 110, h: 78 },
 } : {
-  w: 1000, h: 372, space: { x: 0, y: 64, w: 220, h: 264 }, table: { x: 284, y: 64, w: 236, h: 264 },
-  memory: { x: 586, y: 64, w: 220, h: 264 }, file: { x: 876, y: 64, w: 124, h: 110 }, swap: { x: 876, y: 218, w: 124, h: 110 },
+  w: 926, h: 356, space: { x: 0, y: 64, w: 200, h: 264 }, table: { x: 262, y: 64, w: 220, h: 264 },
+  memory: { x: 544, y: 64, w: 200, h: 264 }, file: { x: 806, y: 64, w: 120, h: 110 }, swap: { x: 806, y: 218, w: 120, h: 110 },
 };
 function drawMap() {
   const svg = $("map"), small = narrow(svg), b = boxes(small), e = events[at], s = stateAfter(Math.min(at + 1, events.length)), on = glow(e);
@@ -244,16 +233,16 @@ function drawMap() {
     arrow(g, [[b.file.x - 5, b.file.y + 28], [right(b.memory), b.file.y + 28]], "3", on[3]);
     arrow(g, [[right(b.memory), b.file.y + 60], [b.file.x - 5, b.file.y + 60]], "4", on.back);
     arrow(g, on.in ? [[b.swap.x - 5, b.swap.y + 40], [right(b.memory), b.swap.y + 40]] : [[right(b.memory), b.swap.y + 40], [b.swap.x - 5, b.swap.y + 40]], "4", on.in || on.out);
-    arrow(g, [[40, y + 204], [40, 272], [325, 272], [325, b.file.y - 26]], "1", on[1], true);
+    arrow(g, [[140, y - 4], [140, 10], [356, 10], [356, b.file.y - 26]], "1", on[1], true);
   } else {
     arrow(g, [[right(b.space), y + 110], [b.table.x - 5, y + 110]], "2", on[2]);
     arrow(g, [[right(b.table), y + 110], [b.memory.x - 5, y + 110]], "2", on[2]);
     arrow(g, [[b.file.x - 5, y + 30], [right(b.memory), y + 30]], "3", on[3]);
     arrow(g, [[right(b.memory), y + 80], [b.file.x - 5, y + 80]], "4", on.back);
     arrow(g, on.in ? [[b.swap.x - 5, b.swap.y + 55], [right(b.memory), b.swap.y + 55]] : [[right(b.memory), b.swap.y + 55], [b.swap.x - 5, b.swap.y + 55]], "4", on.in || on.out);
-    arrow(g, [[190, y - 6], [190, 14], [970, 14], [970, b.file.y - 26]], "1", on[1], true);
+    arrow(g, [[180, y - 6], [180, 14], [900, 14], [900, b.file.y - 26]], "1", on[1], true);
   }
-  $("scale").textContent = `${t().from(grouped(p.low), grouped(p.high - 1))}, ${t().cell(p.per)}`;
+  $("scale").textContent = `${t().from.replace("{a}", grouped(p.low)).replace("{b}", grouped(p.high - 1))}${language === "zh" ? "，" : ", "}${p.per > 1 ? t().cells.replace("{n}", grouped(p.per)) : t().cell}`;
 }
 function disk(g, b, f, s, e) { // the whole file as a bar, with the range that the event concerns
   const file = trace.files[f] || { size_bytes: 1 }, box = b.file, whole = Math.max(file.size_bytes, plans[f].high * pageBytes, 1);
@@ -288,7 +277,7 @@ function drawTwo() {
   svg.setAttribute("viewBox", small ? "0 0 360 250" : "0 0 1000 120");
   const half = (x, y, label, map) => {
     const g = el(svg, "g", { class: "s3" });
-    const w = small ? 74 : 92, gap = small ? 58 : 92, h = 44;
+    const w = small ? 84 : 92, gap = small ? 50 : 92, h = 44;
     el(g, "text", { x, y: y + 14, class: "strong" }, label);
     const box = (i, text, on) => {
       el(g, "rect", { class: "box" + (on ? " on" : ""), x: x + i * (w + gap), y: y + 26, width: w, height: h, rx: 5 });
@@ -297,22 +286,32 @@ function drawTwo() {
     box(0, t().disk, reading); box(1, t().cache, reading || (map && installing)); box(2, map ? t().program : t().buffer, map ? installing : calling);
     const mid = y + 48;
     arrow(g, [[x + w, mid], [x + w + gap, mid]], "", reading);
-    el(g, "text", { class: "small", x: x + w + gap / 2, y: y + 92, "text-anchor": "middle" }, small ? "1" : t().copy1);
+    el(g, "text", { class: "small", x: x + w + gap / 2, y: y + 92, "text-anchor": "middle" }, small ? "①" : t().copy1);
     arrow(g, [[x + 2 * w + gap, mid], [x + 2 * w + 2 * gap, mid]], "", map ? installing : calling, map);
-    el(g, "text", { class: "small", x: x + 2 * w + gap * 1.5, y: y + 92, "text-anchor": "middle" }, map ? (small ? "=" : t().same) : small ? "2" : t().copy2);
+    el(g, "text", { class: "small", x: x + 2 * w + gap * 1.5, y: y + 92, "text-anchor": "middle" }, map ? (small ? "=" : t().same) : small ? "②" : t().copy2);
   };
-  half(small ? 4 : 10, 0, t().readCall, false);
+  half(small ? 4 : 10, 0, "read()", false);
   half(small ? 4 : 532, small ? 125 : 0, t().mapping, true);
 }
 
 // --- the timeline ---
-const lane = 34, canvas = $("lanes");
-let end = 1;
+const lane = 30, canvas = $("lanes");
+let end = Math.max(1, trace.summary.wall_ns + trace.summary.recording_ns); // the steps, and looking between them
 for (const e of events) end = Math.max(end, e.start_ns + e.duration_ns);
 const order = new Map(events.map((e, i) => [e.id, i]));
 const depth = events.map(() => 0);
 events.forEach((e, i) => { if (e.within && order.has(e.within)) depth[i] = depth[order.get(e.within)] + 1; });
 const inner = new Set(events.map(e => e.within)); // events that have others within them
+const gaps = []; // between the steps
+if (looking) {
+  let from = 0;
+  for (const e of events) {
+    if (e.within || !["map", "advise", "access", "sync", "unmap"].includes(e.name)) continue;
+    if (e.start_ns > from) gaps.push([from, e.start_ns]);
+    from = Math.max(from, e.start_ns + e.duration_ns);
+  }
+  if (from < end) gaps.push([from, end]);
+}
 const place = (i, width) => {
   const e = events[i];
   if (axis === "step") return [i / events.length * width, Math.max(2, width / events.length - 1)];
@@ -325,6 +324,7 @@ function drawLanes() {
   c.scale(ratio, ratio);
   c.clearRect(0, 0, width, height);
   for (let n = 0; n < 4; n++) { c.fillStyle = color("--raise"); c.fillRect(0, n * lane + 3, width, lane - 6); }
+  if (axis === "time") drawGaps(c, width - 3, color);
   for (let i = 0; i < events.length; i++) {
     const e = events[i], [x, w] = place(i, width - 3), inset = Math.min(depth[i], 3) * 3;
     c.globalAlpha = (i <= at ? 1 : .45) * (e.self_ns < e.duration_ns / 2 && depth[i] < 2 && inner.has(e.id) ? .3 : 1); // faint where others within it did the work
@@ -344,6 +344,18 @@ function drawLanes() {
     c.fillText(axis === "time" ? duration(Math.round(end * k / 4)) : String(Math.round((events.length - 1) * k / 4) + 1), width * k / 4, lane * 4 + 16);
   }
 }
+function drawGaps(c, width, color) {
+  c.save();
+  c.beginPath();
+  for (const [a, b] of gaps) c.rect(a / end * width, 3, (b - a) / end * width, lane * 4 - 6);
+  c.clip();
+  c.fillStyle = color("--paper"); c.fillRect(0, 0, width, lane * 4);
+  c.strokeStyle = color("--edge"); c.lineWidth = 1;
+  c.beginPath();
+  for (let x = -lane * 4; x < width; x += 6) { c.moveTo(x, lane * 4); c.lineTo(x + lane * 4, 0); }
+  c.stroke();
+  c.restore();
+}
 canvas.addEventListener("click", click => {
   const box = canvas.getBoundingClientRect(), x = click.clientX - box.left, stage = Math.floor((click.clientY - box.top) / lane) + 1;
   let best = at, far = Infinity;
@@ -355,7 +367,6 @@ canvas.addEventListener("click", click => {
 });
 
 // --- the words ---
-const phases = { map: "建立映射", read: "读", unmap: "解除映射", "map to write": "为写建立映射", write: "写", sync: "落盘", "write again": "再写", "store privately": "私有写入", "read again": "再读" };
 function drawWords() {
   const e = events[at], now = $("now");
   now.className = "now" + (e ? " s" + e.stage : "");
@@ -363,7 +374,7 @@ function drawWords() {
   const v = words[e.name] || { title: { en: e.name, zh: e.name }, did: { en: "", zh: "" }, explain: { en: "", zh: "" } };
   const stage = document.querySelector(`.lane-names .s${e.stage} span`);
   $("badge").textContent = `${e.stage}  ${stage ? stage.textContent : ""}`;
-  $("title").textContent = v.title[language] + (e.kind ? language === "zh" ? `（${t().kind[e.kind] || e.kind}）` : ` (${t().kind[e.kind] || e.kind})` : "");
+  $("title").textContent = v.title[language] + (e.kind ? language === "zh" ? `（${sayOr("", e.kind)}）` : ` (${sayOr("", e.kind)})` : "");
   $("did").textContent = v.did[language];
   $("explain").textContent = v.explain[language];
   const list = [];
@@ -380,9 +391,9 @@ function drawWords() {
   if (e.frame) list.push(`${t().frame} ${hex(e.frame)}`);
   if (e.slot) list.push(`${t().slot} ${e.slot}`);
   if (e.where) list.push(`${t().where} ${e.where}`);
-  if (file && (file.role !== "file" || trace.command)) list.push(file.role === "copy" ? t().copy : file.role === "swap" ? t().swap : file.path);
-  if (e.phase) list.push(`${t().phase} “${language === "zh" ? phases[e.phase] || e.phase : e.phase}”`);
-  if (e.seen) list.push(`${t().seen} ${e.seen}`);
+  if (file && (file.role !== "file" || trace.command)) list.push(file.role === "copy" ? t().copy : file.role === "swap" ? t().swap : sayOr("", file.path));
+  if (e.phase) list.push(`${t().phase} “${sayOr("phase ", e.phase)}”`);
+  if (e.seen) list.push(`${t().seen} ${sayOr("seen ", e.seen)}`);
   $("details").replaceChildren(...list.map(text => { const li = document.createElement("li"); li.textContent = text; return li; }));
 }
 
@@ -413,6 +424,7 @@ function speak(to) {
   language = to;
   document.documentElement.lang = to;
   for (const node of document.querySelectorAll("[data-en]")) node.textContent = node.dataset[to];
+  for (const node of document.querySelectorAll("[data-aria-en]")) node.setAttribute("aria-label", node.dataset[to === "zh" ? "ariaZh" : "ariaEn"]);
   for (const b of document.querySelectorAll("[data-language]")) b.setAttribute("aria-pressed", String(b.dataset.language === to));
   label(playing ? t().pause : t().play);
   draw();
@@ -425,6 +437,10 @@ $("forth").addEventListener("click", () => { pause(); go(at + 1); });
 $("last").addEventListener("click", () => { pause(); go(events.length - 1); });
 $("play").addEventListener("click", play);
 slider.addEventListener("input", () => { pause(); go(Number(slider.value)); });
+// show brings the figure into the window, where that has room for it.
+function show() {
+  if ($("map").getBoundingClientRect().bottom > innerHeight) document.querySelector(".controls").scrollIntoView();
+}
 document.addEventListener("keydown", k => {
   const tag = k.target.tagName;
   if (k.ctrlKey || k.metaKey || k.altKey || tag === "SELECT" || (tag === "INPUT" && k.target.type === "radio")) return;
@@ -445,6 +461,7 @@ document.addEventListener("keydown", k => {
     default: return;
   }
   k.preventDefault();
+  show();
 });
 $("download").addEventListener("click", () => {
   const link = document.createElement("a");
@@ -456,6 +473,7 @@ $("download").addEventListener("click", () => {
 const linked = () => { const n = parseInt(location.hash.slice(1), 10); if (n > 0) { pause(); go(n - 1); } }; // page.html#17
 addEventListener("hashchange", linked);
 addEventListener("resize", draw);
+new ResizeObserver(drawLanes).observe(canvas);
 matchMedia("(prefers-color-scheme: dark)").addEventListener("change", drawLanes);
 speak(language);
 linked();

@@ -17,20 +17,15 @@ var stageTitles = [...]string{
 
 func (p *printer) summary() {
 	s := &p.d.Summary
-	var sum int64
-	for _, stage := range s.Stages {
-		sum += stage.TimeNS
-	}
 	const barWidth = 30
-	for _, stage := range s.Stages {
-		share := 0.0
-		if sum > 0 {
-			share = float64(stage.TimeNS) / float64(sum)
-		}
-		bar := strings.Repeat("█", int(share*barWidth+0.5))
-		p.line("%-32s %10s %5.1f %%  %s", stageTitles[stage.Stage], duration(stage.TimeNS), share*100, p.stage(stage.Stage, bar))
+	var sum int64
+	for i, share := range sharesOf(s.Stages) {
+		stage := &s.Stages[i]
+		sum += int64(timeOf(stage))
+		bar := strings.Repeat("█", (share*barWidth+500)/1000)
+		p.line("%-32s %10s %7s  %s", stageTitles[stage.Stage], stageTime(stage), shareText(stage, share), p.stage(stage.Stage, bar))
 	}
-	p.line("%-32s %10s          the stages are %s of it; looking between steps took %s more", "wall time", duration(s.WallNS), percent(sum, s.WallNS), duration(s.RecordingNS))
+	p.line("%-32s %10s          %s", "wall time", duration(s.WallNS), p.ofWall(sum))
 	if s.FirstByteNS != nil {
 		p.line("%-32s %10s", "from mmap() to the first byte", duration(*s.FirstByteNS))
 	}
@@ -41,6 +36,15 @@ func (p *printer) summary() {
 	}
 	p.frames()
 	p.advice()
+}
+
+// ofWall says how much of the wall time the stages are.
+func (p *printer) ofWall(sum int64) string {
+	s := &p.d.Summary
+	if p.d.Tier == observe.TierPager { // whose threads work side by side
+		return "the stages' events may take place at the same time"
+	}
+	return fmt.Sprintf("the stages are %s of it; looking between steps took %s more", percent(sum, s.WallNS), duration(s.RecordingNS))
 }
 
 func percent(part, whole int64) string {
@@ -165,7 +169,7 @@ func (p *printer) command() {
 			calls = grouped(*f.ReadCallPages)
 		}
 		p.line("%8s %8s %8s %10s %10s %8s %9s %8s  %s", grouped(f.Minor), grouped(f.Major), grouped(f.Slept),
-			p.timed(f, f.TimeNS), p.timed(f, f.SlowestNS), grouped(f.DistinctPages), read, calls, plain(f.Path))
+			timed(f, f.TimeNS), timed(f, f.SlowestNS), grouped(f.DistinctPages), read, calls, plain(f.Path))
 	}
 	p.line("")
 	p.slowest()
@@ -185,14 +189,6 @@ func (p *printer) command() {
 var endedBy = map[string]string{
 	observe.EndedBySignal:   ", until a signal ended the trace",
 	observe.EndedByDuration: ", which was the time asked for",
-}
-
-// timed is how long faults took, where there were any.
-func (p *printer) timed(f *observe.FileFaults, ns int64) string {
-	if f.Minor+f.Major == 0 {
-		return "–"
-	}
-	return duration(ns)
 }
 
 // reads tells what was read in all, also by system calls, of which no fault tells.
