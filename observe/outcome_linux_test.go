@@ -18,6 +18,7 @@ import (
 	"golang.org/x/sys/unix"
 
 	"github.com/filemap-go/filemap/internal/interrupt"
+	"github.com/filemap-go/filemap/internal/signaltest"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -117,6 +118,7 @@ func interrupted(t *testing.T, s os.Signal) (context.Context, io.Writer, func())
 
 // A trace that a signal ends is a trace, and the program has had the signal.
 func TestInterruptedTraceIsATrace(t *testing.T) {
+	signaltest.Heed()
 	for s, name := range map[os.Signal]string{syscall.SIGTERM: "SIGTERM", syscall.SIGHUP: "SIGHUP", syscall.SIGINT: "SIGINT"} {
 		if sys.FromKey(s) && sys.InForeground() {
 			continue // the terminal would tell the program

@@ -16,6 +16,8 @@ import (
 	"time"
 
 	"github.com/rogpeppe/go-internal/testscript"
+
+	"github.com/filemap-go/filemap/internal/signaltest"
 )
 
 func TestMain(m *testing.M) {
@@ -26,6 +28,7 @@ func TestMain(m *testing.M) {
 // compare that need a place of their own. What the scripts may use beside
 // testscript's own commands and conditions is listed here.
 func TestScripts(t *testing.T) {
+	signaltest.Heed()
 	testscript.Run(t, testscript.Params{
 		Dir:                 "testdata/script",
 		RequireExplicitExec: true,

@@ -13,6 +13,7 @@ import (
 	"time"
 
 	"github.com/filemap-go/filemap/internal/leaktest"
+	"github.com/filemap-go/filemap/internal/signaltest"
 )
 
 // role makes the test's program what another test starts.
@@ -43,6 +44,7 @@ func play(r string) {
 }
 
 func TestSignals(t *testing.T) {
+	signaltest.Heed()
 	for r, rounds := range map[string]int{"plain": 1, "patient": 2} {
 		for _, s := range []syscall.Signal{syscall.SIGINT, syscall.SIGTERM, syscall.SIGHUP} {
 			c := exec.Command(os.Args[0])
