@@ -91,6 +91,7 @@ func accessed(t *testing.T, path, access, advice string) (cost, string) {
 	must(t, f.Close())
 	d, err := observed(t.Context(), t, CommandOptions{}, "OBSERVE_TEST_ACCESS", access+"/"+advice+path)
 	must(t, err)
+	bothLanguages(t, d)
 	if d.Tier != TierRoot {
 		t.Skipf("needs tracefs: %q", d.Missing)
 	}
@@ -116,6 +117,7 @@ func TestAdviceHelpsInMemory(t *testing.T) {
 	faults := func(access, advice string) (int64, string) {
 		d, err := observed(t.Context(), t, CommandOptions{}, "OBSERVE_TEST_ACCESS", access+"/"+advice+path)
 		must(t, err)
+		bothLanguages(t, d)
 		for _, f := range d.Summary.Files {
 			if f.Path == path {
 				return f.Minor + f.Major, strings.Join(d.Summary.Advice, "\n")

@@ -10,6 +10,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strings"
 	"testing"
 	"time"
@@ -128,6 +129,16 @@ func named(d *Document, name string) (found []event.Event) {
 // counts them, events do not tell of them, and most traces have none.
 const mostUnseen = 3
 
+// bothLanguages checks that all that a trace says is in Chinese too: names of sources apart.
+func bothLanguages(t *testing.T, d *Document) {
+	t.Helper()
+	for _, text := range slices.Concat(d.Missing, d.Summary.Advice, d.Sources) {
+		if both := d.InBoth(text); both.Chinese == text && strings.Contains(text, " ") {
+			t.Errorf("%q has no Chinese", text)
+		}
+	}
+}
+
 // coherent checks what must hold of every trace of a file.
 func coherent(t *testing.T, d *Document) {
 	t.Helper()
@@ -147,6 +158,7 @@ func coherent(t *testing.T, d *Document) {
 	if sum != s.WallNS {
 		t.Errorf("the stages take %d ns, the steps %d", sum, s.WallNS)
 	}
+	bothLanguages(t, d)
 	f := s.Faults
 	if d.LostEvents == 0 && (f.Minor+f.Major != f.Total || f.Total+f.Unseen != f.RusageMinor+f.RusageMajor ||
 		f.Unseen < 0 || f.Unseen > mostUnseen) {

@@ -58,7 +58,40 @@ func OfPager(events []event.Event, path string, size, pageBytes int64) *Document
 	if len(events) > 0 {
 		s.WallNS = end
 	}
+	nestByPages(d.Events)
 	totals.Touched = int64(len(touched))
 	s.Pages, s.Stages = totals, stagesOf(d.Events)
 	return d
+}
+
+// nestByPages finds, for events without a thread, what each is a part of: the innermost
+// event on the same pages that lasts as long or longer. An access contains its fault, and
+// that the read by the device; their own times are counted once.
+func nestByPages(events []event.Event) {
+	var open []int // events that have not ended, in order
+	for i := range events {
+		e := &events[i]
+		left := open[:0]
+		for _, o := range open {
+			if events[o].StartNS+events[o].DurationNS > e.StartNS {
+				left = append(left, o)
+			}
+		}
+		open = left
+		for n := len(open) - 1; n >= 0 && e.Within == 0; n-- {
+			if o := &events[open[n]]; holds(o, e) {
+				e.Within = o.ID
+				o.SelfNS = max(o.SelfNS-e.DurationNS, 0)
+			}
+		}
+		if e.DurationNS > 0 {
+			open = append(open, i)
+		}
+	}
+}
+
+// holds tells whether e is on pages of o, and within its time.
+func holds(o, e *event.Event) bool {
+	return o.File == e.File && o.Offset != event.NoOffset && e.StartNS+e.DurationNS <= o.StartNS+o.DurationNS &&
+		e.Offset >= o.Offset && e.Offset < o.Offset+max(o.Length, 1)
 }

@@ -27,3 +27,28 @@ func TestOfPager(t *testing.T) {
 		t.Errorf("stages %v, expected %v", s.Stages, want)
 	}
 }
+
+// An access contains its fault, and that the read: the time is counted once. What takes
+// place beside it, on another page, is not a part of it.
+func TestPagerTimesAreCountedOnce(t *testing.T) {
+	const page, begin = 4096, 5_000_000 // the pager has been at work before
+	events := []event.Event{
+		event.New(event.Access, begin, 100, 3*page), event.New(event.Fault, begin+5, 90, 3*page), event.New(event.DeviceRead, begin+10, 80, 3*page),
+		event.New(event.DeviceRead, begin+20, 30, 9*page),
+	}
+	for i := range events {
+		events[i].Length = page
+	}
+	d := OfPager(events, "a.db", 10*page, page)
+	for i, want := range []struct {
+		within int
+		self   int64
+	}{{0, 10}, {1, 10}, {2, 80}, {0, 30}} {
+		if e := d.Events[i]; e.Within != want.within || e.SelfNS != want.self || e.StartNS != events[i].StartNS-begin {
+			t.Errorf("event %d: %+v, expected %+v", i, e, want)
+		}
+	}
+	if d.Summary.WallNS != 100 || events[0].StartNS != begin {
+		t.Errorf("%d ns in all, from %d", d.Summary.WallNS, events[0].StartNS)
+	}
+}

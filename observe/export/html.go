@@ -26,7 +26,7 @@ var pageCSS string
 var pageJS string
 
 var pageTemplate = template.Must(template.New("page").Funcs(template.FuncMap{
-	"say": func(text string, args ...any) event.Bilingue { return words.Of(text, args...) },
+	"say": words.Of,
 }).Parse(pageHTML))
 
 // MostPageEvents is how many events a page holds, so that it stays below 1.5 MB. Of a
@@ -197,7 +197,7 @@ func aboutSum(d *observe.Document) event.Bilingue {
 	case len(d.Command) > 0:
 		return words.Of("Of a program only the faults are timed. Its threads and processes may fault at the same time.")
 	case d.Tier == observe.TierPager:
-		return words.Of("Each event's own time. Events of a pager may take place at the same time.")
+		return words.Of("Each event's own time, without that of events within it on the same pages. Events of a pager may take place at the same time.")
 	}
 	return words.Of("Each event's own time, without that of events within it, so that the four add up to that of the steps.")
 }

@@ -17,6 +17,7 @@ let at = 0, playing = 0, axis = "time";
 const ui = { en: {}, zh: {} }; // from the table that has all of the page's words
 for (const key in said) for (const l in ui) ui[l][key] = said[key][l];
 const t = () => ui[language];
+const comma = () => language === "zh" ? "，" : ", ";
 const sayOr = (kind, name) => t()[kind + name] || name;
 
 // --- numbers ---
@@ -242,7 +243,7 @@ function drawMap() {
     arrow(g, on.in ? [[b.swap.x - 5, b.swap.y + 55], [right(b.memory), b.swap.y + 55]] : [[right(b.memory), b.swap.y + 55], [b.swap.x - 5, b.swap.y + 55]], "4", on.in || on.out);
     arrow(g, [[180, y - 6], [180, 14], [900, 14], [900, b.file.y - 26]], "1", on[1], true);
   }
-  $("scale").textContent = `${t().from.replace("{a}", grouped(p.low)).replace("{b}", grouped(p.high - 1))}${language === "zh" ? "，" : ", "}${p.per > 1 ? t().cells.replace("{n}", grouped(p.per)) : t().cell}`;
+  $("scale").textContent = `${t().from.replace("{a}", grouped(p.low)).replace("{b}", grouped(p.high - 1))}${comma()}${p.per > 1 ? t().cells.replace("{n}", grouped(p.per)) : t().cell}`;
 }
 function disk(g, b, f, s, e) { // the whole file as a bar, with the range that the event concerns
   const file = trace.files[f] || { size_bytes: 1 }, box = b.file, whole = Math.max(file.size_bytes, plans[f].high * pageBytes, 1);
@@ -265,10 +266,10 @@ function counts(g, b, f, s, small) {
   for (const v of s.pages[f]) { if (v & MAPPED) mapped++; if (v & (CACHED | FILLING)) cached++; if (v & DIRTY) dirty++; if (v & PRIVATE && !(v & SWAPPED)) priv++; }
   const below = (box, text) => el(g, "text", { class: "small", x: box.x, y: box.y + box.h + 22 }, text);
   below(b.space, `${grouped(mapped)} ${t().mapped}`);
-  let text = `${grouped(cached)} ${t().cached}`;
-  if (dirty) text += `, ${grouped(dirty)} ${t().dirty}`;
-  if (priv) text += `, ${grouped(priv)} ${t().priv}`;
-  below(b.memory, text);
+  const found = [`${grouped(cached)} ${t().cached}`];
+  if (dirty) found.push(`${grouped(dirty)} ${t().dirty}`);
+  if (priv) found.push(`${grouped(priv)} ${t().priv}`);
+  below(b.memory, found.join(comma()));
 }
 function drawTwo() {
   const svg = $("two"), small = narrow(svg), e = events[at];
@@ -318,6 +319,7 @@ const place = (i, width) => {
   return [e.start_ns / end * width, Math.max(2, e.duration_ns / end * width)];
 };
 function drawLanes() {
+  canvas.dataset.end = duration(end);
   const ratio = devicePixelRatio || 1, width = canvas.clientWidth, height = lane * 4 + 22;
   canvas.width = width * ratio; canvas.height = height * ratio;
   const c = canvas.getContext("2d"), css = getComputedStyle(document.documentElement), color = n => css.getPropertyValue(n).trim();
@@ -390,7 +392,7 @@ function drawWords() {
   if (e.address) list.push(hex(e.address));
   if (e.frame) list.push(`${t().frame} ${hex(e.frame)}`);
   if (e.slot) list.push(`${t().slot} ${e.slot}`);
-  if (e.where) list.push(`${t().where} ${e.where}`);
+  if (e.where) list.push(e.name === "advise" ? "MADV_" + e.where.toUpperCase().replaceAll("-", "_") : `${t().where} ${e.where}`);
   if (file && (file.role !== "file" || trace.command)) list.push(file.role === "copy" ? t().copy : file.role === "swap" ? t().swap : sayOr("", file.path));
   if (e.phase) list.push(`${t().phase} “${sayOr("phase ", e.phase)}”`);
   if (e.seen) list.push(`${t().seen} ${sayOr("seen ", e.seen)}`);

@@ -53,7 +53,7 @@ func TestUntimedIsNotZero(t *testing.T) {
 	d := load(t, "command")
 	read := int64(8192)
 	d.Files = append(d.Files, observe.File{Path: "/data/only-read", Role: observe.RoleRead})
-	d.Summary.Files = append(d.Summary.Files, observe.FileFaults{File: len(d.Files) - 1, Path: "/data/only-read", Pattern: observe.PatternUnknown, ReadBytes: &read})
+	d.Summary.Files = append(d.Summary.Files, observe.FileFaults{File: len(d.Files) - 1, Path: "/data/only-read", Pattern: "too few to tell", ReadBytes: &read})
 	for i, s := range pageStages(d) {
 		if want := i == event.StageFault-1; s.Timed != want || (s.Time == untimed) == want || (s.Share == untimed) == want {
 			t.Errorf("%+v", s)

@@ -97,9 +97,9 @@ var table = map[string]string{
 
 	// What it adds up to.
 	"What each process took": "各过程用时",
-	"Each event's own time, without that of events within it, so that the four add up to that of the steps.": "每个事件自身的时间，不含其内部事件，因此四项之和就是各步骤的总时间。",
-	"Of a program only the faults are timed. Its threads and processes may fault at the same time.":          "对一个程序只测量缺页的时间。它的线程和进程可能同时缺页。",
-	"Each event's own time. Events of a pager may take place at the same time.":                              "每个事件自身的时间。分页器的事件可能同时发生。",
+	"Each event's own time, without that of events within it, so that the four add up to that of the steps.":                        "每个事件自身的时间，不含其内部事件，因此四项之和就是各步骤的总时间。",
+	"Of a program only the faults are timed. Its threads and processes may fault at the same time.":                                 "对一个程序只测量缺页的时间。它的线程和进程可能同时缺页。",
+	"Each event's own time, without that of events within it on the same pages. Events of a pager may take place at the same time.": "每个事件自身的时间，不含其内部对相同页面的事件。分页器的事件可能同时发生。",
 	"not timed": "未计时", "A region is made": "建立映射", "Addresses are translated": "地址转换", "Missing pages are brought in": "缺页调入", "Pages leave": "页面离开",
 	"Faults by file": "各文件的缺页", "File": "文件", "slept": "睡眠", "time": "用时", "slowest": "最慢", "column|read": "读入", "order": "次序",
 	"[anonymous memory]": "[匿名内存]", "[not known]": "[未知]", "[more files]": "[更多文件]", "[heap]": "[堆]", "[stack]": "[栈]",

@@ -53,6 +53,17 @@ func TestTable(t *testing.T) {
 	}
 }
 
+// The Chinese README and the page call a copy by the same word.
+func TestOneWordForCopy(t *testing.T) {
+	text, err := os.ReadFile("../../../README.zh-CN.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	if strings.Contains(string(text), "拷贝") || !strings.Contains(string(text), "复制") {
+		t.Error("README.zh-CN.md has another word for 复制")
+	}
+}
+
 // said finds the texts of the packages and of the page: arguments of functions that say
 // something.
 func said(t *testing.T) map[string]string {
