@@ -9,6 +9,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"github.com/filemap-go/filemap/internal/names"
 )
 
 func uint64At(b []byte, i int) uint64 { return binary.NativeEndian.Uint64(b[i:]) }
@@ -118,7 +120,7 @@ func holderOf(all map[int]*Holder, proc string, pid int) *Holder {
 	if h := all[pid]; h != nil {
 		return h
 	}
-	h := &Holder{Grade: GradeMapped, PID: pid, Command: commandOf(proc, pid)}
+	h := &Holder{Grade: GradeMapped, PID: pid, Program: names.ProgramOf(commandOf(proc, pid))}
 	all[pid] = h
 	return h
 }

@@ -3,6 +3,7 @@ package pagecache
 import (
 	"context"
 	"encoding/binary"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"os"
@@ -119,6 +120,26 @@ func TestScanProcesses(t *testing.T) {
 	}
 	if name := commandOf(root, 7); name != "reader" {
 		t.Errorf("its name is %q", name)
+	}
+}
+
+// A process can have any bytes as its name; JSON keeps them.
+func TestNameOfAProcess(t *testing.T) {
+	root := tree(t)
+	if err := os.WriteFile(filepath.Join(root, "7", "comm"), []byte("x\xff\n"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	all := map[int]*Holder{}
+	text, err := json.Marshal(holderOf(all, root, 7))
+	var read struct {
+		Command string `json:"command"`
+		Raw     []byte `json:"command_base64"`
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &read)
+	}
+	if err != nil || string(read.Raw) != "x\xff" || read.Command != "x\ufffd" {
+		t.Errorf("%s, %v", text, err)
 	}
 }
 

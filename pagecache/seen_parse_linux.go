@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/filemap-go/filemap/internal/names"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -56,7 +57,7 @@ func parseTrace(r io.Reader, file sys.DeviceInode, pageBytes int64, all span) (m
 		}
 		h := found[thread]
 		if h == nil {
-			h = &reader{Holder: Holder{Grade: GradeSeen, PID: thread, Command: commandIn(m[1])}}
+			h = &reader{Holder: Holder{Grade: GradeSeen, PID: thread, Program: names.ProgramOf(commandIn(m[1]))}}
 			found[thread] = h
 		}
 		h.addEvent(m[3], m[7], pageBytes, all)

@@ -12,13 +12,14 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/filemap-go/filemap/internal/names"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // ProcessView is what one process maps of a file.
 type ProcessView struct {
-	PID      int           `json:"pid"`
-	Command  string        `json:"command"`
+	PID int `json:"pid"`
+	names.Program
 	Mappings []MappingView `json:"mappings"`
 	Hidden   string        `json:"hidden,omitempty"` // why nothing is known
 }
@@ -47,7 +48,7 @@ type MappingView struct {
 
 // viewOf reads what process pid maps of the file.
 func (h *handle) viewOf(ctx context.Context, proc string, pid int) (*ProcessView, error) {
-	v := &ProcessView{PID: pid, Command: commandOf(proc, pid), Mappings: []MappingView{}}
+	v := &ProcessView{PID: pid, Program: names.ProgramOf(commandOf(proc, pid)), Mappings: []MappingView{}}
 	file, err := os.Open(filepath.Join(proc, strconv.Itoa(pid), "smaps"))
 	if err != nil {
 		return v.refused(err)

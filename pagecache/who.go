@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 
+	"github.com/filemap-go/filemap/internal/names"
 	"github.com/filemap-go/filemap/internal/sys"
 )
 
@@ -36,20 +37,21 @@ type Who struct {
 
 // Holder is a process.
 type Holder struct {
-	Grade       Grade  `json:"grade"`
-	PID         int    `json:"pid"`
-	Command     string `json:"command"`
-	MappedPages int64  `json:"mapped_pages"`
-	SeenPages   int64  `json:"seen_pages"`   // asked for by reads and faults while watched
-	LoadedPages int64  `json:"loaded_pages"` // brought into memory while watched, by readahead too
+	Grade Grade `json:"grade"`
+	PID   int   `json:"pid"`
+	names.Program
+	MappedPages int64 `json:"mapped_pages"`
+	SeenPages   int64 `json:"seen_pages"`   // asked for by reads and faults while watched
+	LoadedPages int64 `json:"loaded_pages"` // brought into memory while watched, by readahead too
 }
 
 // Charge is a memory cgroup, which is the one of the process that brought a page
 // into memory, even if that has ended.
 type Charge struct {
-	Cgroup string `json:"cgroup"` // its path; "" if there is none with the inode any more
-	Inode  uint64 `json:"inode"`
-	Pages  int64  `json:"pages"`
+	Cgroup       string `json:"cgroup"`                  // its path; "" if there is none with the inode any more
+	CgroupBase64 []byte `json:"cgroup_base64,omitempty"` // all bytes, where JSON would change them
+	Inode        uint64 `json:"inode"`
+	Pages        int64  `json:"pages"`
 }
 
 func (w *Who) sort() {
@@ -69,24 +71,26 @@ func (f *File) nameCgroups(root string) {
 		f.Who.unknown("charged", f.Unknown["frames"])
 		return
 	}
-	names := map[uint64]string{}
+	paths := map[uint64]string{}
 	for inode, n := range f.Frames.charged {
 		f.Who.Charged = append(f.Who.Charged, Charge{Inode: inode, Pages: n})
-		names[inode] = ""
+		paths[inode] = ""
 	}
 	_ = filepath.WalkDir(root, func(path string, d fs.DirEntry, err error) error {
 		if err != nil || !d.IsDir() {
 			return nil
 		}
 		if inode, err := sys.InodeOfPath(path); err == nil {
-			if name, wanted := names[inode]; wanted && name == "" {
-				names[inode] = path
+			if name, wanted := paths[inode]; wanted && name == "" {
+				paths[inode] = path
 			}
 		}
 		return nil
 	})
 	for i := range f.Who.Charged {
-		f.Who.Charged[i].Cgroup = names[f.Who.Charged[i].Inode]
+		c := &f.Who.Charged[i]
+		c.Cgroup = paths[c.Inode]
+		c.CgroupBase64 = names.Lossless(c.Cgroup)
 	}
 	slices.SortFunc(f.Who.Charged, func(a, b Charge) int {
 		return cmp.Or(cmp.Compare(b.Pages, a.Pages), cmp.Compare(a.Inode, b.Inode))
@@ -129,7 +133,7 @@ func (h *handle) countOpen(f *File, proc string) {
 			hidden++
 		}
 		if open {
-			f.Who.Holders = append(f.Who.Holders, Holder{Grade: GradeOpen, PID: pid, Command: commandOf(proc, pid)})
+			f.Who.Holders = append(f.Who.Holders, Holder{Grade: GradeOpen, PID: pid, Program: names.ProgramOf(commandOf(proc, pid))})
 		}
 	}
 	f.Who.HiddenProcesses = max(f.Who.HiddenProcesses, hidden)

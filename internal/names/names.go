@@ -39,6 +39,16 @@ func (p FileName) Name() string {
 	return p.Path
 }
 
+// Program is the name of a process, to be embedded like [FileName]. A process can give
+// itself any bytes (prctl(2), PR_SET_NAME).
+type Program struct {
+	Command       string `json:"command"`
+	CommandBase64 []byte `json:"command_base64,omitempty"`
+}
+
+// ProgramOf returns the name with its fields.
+func ProgramOf(command string) Program { return Program{command, Lossless(command)} }
+
 // Words are a command line: in JSON a list of strings, each as far as it is UTF-8.
 type Words []string
 
