@@ -257,7 +257,7 @@ function disk(g, b, f, s, e) { // the whole file as a bar, with the range that t
   let n = 0;
   for (const v of s.pages[f]) if (v & SWAPPED) n++;
   const swap = trace.settings && trace.settings.swap_bytes ? trace.settings.swap_bytes : (plans[f].high - plans[f].low) * pageBytes;
-  el(g, "text", { class: "small", x: b.swap.x + 8, y: b.swap.y + 16 }, `${grouped(n)} ${t().pages}`);
+  el(g, "text", { class: "small", x: b.swap.x + 8, y: b.swap.y + 16 }, `${grouped(n)} ${n === 1 ? t().page : t().pages}`);
   el(g, "rect", { class: "cell", x: b.swap.x + 8, y: b.swap.y + b.swap.h - 30, width: b.swap.w - 16, height: 18, rx: 2 });
   if (n) el(g, "rect", { class: "cell swapped", x: b.swap.x + 8, y: b.swap.y + b.swap.h - 30, width: Math.max(2, (b.swap.w - 16) * Math.min(1, n * pageBytes / swap)), height: 18, rx: 2 });
 }
@@ -387,8 +387,8 @@ function drawWords() {
   if (e.name === "access") list.push(e.write ? t().store : t().load);
   if (e.offset >= 0) list.push(`${t().offset} ${grouped(e.offset)}`);
   if (e.length_bytes > 1) list.push(size(e.length_bytes));
-  if (e.pages) list.push(`${grouped(e.pages)} ${t().pages}`);
-  if (e.folios) list.push(`${grouped(e.folios)} ${t().folios}`);
+  if (e.pages) list.push(`${grouped(e.pages)} ${e.pages === 1 ? t().page : t().pages}`);
+  if (e.folios) list.push(`${grouped(e.folios)} ${e.folios === 1 ? t().folio : t().folios}`);
   if (e.address) list.push(hex(e.address));
   if (e.frame) list.push(`${t().frame} ${hex(e.frame)}`);
   if (e.slot) list.push(`${t().slot} ${e.slot}`);

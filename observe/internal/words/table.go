@@ -86,6 +86,7 @@ var table = map[string]string{
 	// The figures' own.
 	"address space": "进程地址空间", "page table (MMU)": "页表（MMU）", "memory": "物理内存", "disk": "硬盘", "the file": "文件", "no file": "没有文件",
 	"a file of its own": "另建的文件", "swap": "交换区", "nothing mapped": "没有映射", "frame": "页框", "not present": "不存在", "swap slot": "交换槽位",
+	"page": "页", "folio": "个 folio", "one lost event": "丢失 1 个事件", "one event, evenly in each phase: --json has more": "1 个事件（每个阶段均匀略去）：--json 里有更多",
 	"cached": "已缓存", "private": "私有", "pages": "页", "a cell is {n} pages": "每格 {n} 页", "a cell is a page": "每格一页",
 	"pages {a} to {b}": "第 {a} 到 {b} 页", "offset": "偏移", "took": "耗时", "own time": "自身耗时", "phase": "阶段", "known by": "来源",
 	"minor": "次要", "major": "主要", "counted as minor, and slept": "计为次要缺页，但睡眠了", "store": "写", "load": "读",
