@@ -46,7 +46,9 @@ var zeros [prepareMost]byte
 // others, or another Map has begun to append, the error is an [ErrBounds] (and
 // [ErrTruncated] when bytes of the Map are gone) and nothing of the file is changed:
 // [Map.Refresh] first. That is noticed when it happened before the call; while Append
-// runs, nobody else may change the file's length.
+// runs, nobody else may change the file's length. What others have put behind the tail is
+// noticed when Append needs more room than is prepared, and by Trim, Resize and Close:
+// it is never overwritten.
 //
 // The other errors are those of [Map.Resize]; nothing of p counts then.
 func (m *Map) Append(p []byte) (off int64, err error) {

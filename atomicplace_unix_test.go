@@ -250,3 +250,36 @@ func TestJournalHasTheFilesOwner(t *testing.T) {
 		t.Errorf("the journal is of user %d and group %d", st.Uid, st.Gid)
 	}
 }
+
+// What is in a journal's place, or in that of one that is being made, and can be none
+// is named, left alone, and nothing is left behind.
+func TestNoFileInTheJournalsPlace(t *testing.T) {
+	for kind, make := range map[string]func(name string) error{
+		"a directory":     func(name string) error { return os.Mkdir(name, 0o700) },
+		"a named pipe":    func(name string) error { return unix.Mkfifo(name, 0o600) },
+		"leads nowhere":   func(name string) error { return os.Symlink("/nonexistent/journal", name) },
+		"it is a directo": func(name string) error { return os.Symlink(os.TempDir(), name) },
+	} {
+		for _, suffix := range []string{filemap.JournalSuffix, filemap.JournalSuffix + ".new"} {
+			path := writeFile(t, pattern(10_000))
+			if err := make(path + suffix); err != nil {
+				t.Skipf("needs such files: %v", err)
+			}
+			_, err := filemap.Open(path, filemap.ReadWrite, filemap.Atomic)
+			wantError(t, err, filemap.ErrNotJournal)
+			if err != nil && !strings.Contains(err.Error(), kind) {
+				t.Errorf("%v, want %q in it", err, kind)
+			}
+			n, err := filemap.ReadCommitted(context.Background(), path, []byte{0}, 0)
+			if suffix != filemap.JournalSuffix || kind == "leads nowhere" {
+				try(t, err) // there is none
+			} else if wantError(t, err, filemap.ErrNotJournal); n != 0 {
+				t.Errorf("%d bytes", n)
+			}
+			names, err := os.ReadDir(filepath.Dir(path))
+			if err != nil || len(names) != 2 {
+				t.Errorf("%v, %v", names, err)
+			}
+		}
+	}
+}

@@ -100,6 +100,16 @@ func journalOptions(b *backing) (o journal.Options, err error) {
 	return o, err
 }
 
+// unchanged is an error if the store has another size than when it was mapped: a commit
+// would be in the journal, and could not be written to the store.
+func (c *committer) unchanged(b *backing) error {
+	size, err := b.size()
+	if err == nil && size != c.size {
+		err = fmt.Errorf("%w of the store, which has %d bytes now, and had %d (nothing was committed)", ErrBounds, size, c.size)
+	}
+	return err
+}
+
 // close lets the journal go. What is known to have failed is said once more.
 func (c *committer) close() error {
 	return c.failure(errors.Join(c.journal.Close(), c.place.Close()))
@@ -142,6 +152,9 @@ func (m *Mapping) Commit(ctx context.Context) error {
 	pages := m.changed()
 	if len(pages) == 0 {
 		return nil
+	}
+	if err := m.commits.unchanged(m.store); err != nil {
+		return m.fail("commit", 0, 0, err)
 	}
 	err := m.commits.journal.CommitFrom(m.commits.size, m.spans(pages), m.readChanged)
 	m.wrote()

@@ -58,3 +58,45 @@ func TestJournalIsTheStore(t *testing.T) {
 		}
 	}
 }
+
+// A commit to a store that has become shorter, or longer, meanwhile is refused before it
+// is in the journal, where it could not be taken back.
+func TestCommitToAStoreOfAnotherSize(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "store")
+	const size = 64 << 10
+	for _, other := range []int64{size / 4, 2 * size} {
+		if err := os.WriteFile(path, make([]byte, size), 0o600); err != nil {
+			t.Fatal(err)
+		}
+		f, err := store.Open(path, store.Options{Write: true, Buffered: true})
+		if err != nil {
+			t.Fatal(err)
+		}
+		m, err := newPager(t, 8, nil).Map(f, Options{Mode: Transactional, Journal: filepath.Join(dir, "journal")})
+		if err != nil {
+			t.Fatal(err)
+		}
+		if _, err := m.WriteAt([]byte("new"), size-100); err != nil {
+			t.Fatal(err)
+		}
+		if err := os.Truncate(path, other); err != nil {
+			t.Fatal(err)
+		}
+		if err := m.Commit(t.Context()); !errors.Is(err, ErrBounds) || errors.Is(err, ErrPending) {
+			t.Errorf("%d bytes: %v, want ErrBounds", other, err)
+		}
+		if st, err := os.Stat(path); err != nil || st.Size() != other {
+			t.Errorf("the store has %d bytes now, %v", st.Size(), err)
+		}
+		if err := os.Truncate(path, size); err != nil {
+			t.Fatal(err)
+		}
+		if err := errors.Join(m.Commit(t.Context()), m.Close(), f.Close()); err != nil {
+			t.Error(err)
+		}
+		if b, err := os.ReadFile(path); err != nil || len(b) != size || string(b[size-100:size-97]) != "new" {
+			t.Errorf("%d bytes, or others, %v", len(b), err)
+		}
+	}
+}

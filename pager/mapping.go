@@ -121,7 +121,9 @@ type Mapping struct {
 // table of 8 bytes a page, and reads nothing. Memory for the table is taken, and
 // given back, as pages come and go: [Pager.Overhead]. The store must stay open until the mapping
 // is closed, and others must not change it, unless it is only read and they
-// append.
+// append. Another mapping of the same range counts among them, if one of the two is
+// Shared or Transactional: each has pages of its own and writes them whole, so that what
+// is stored through the one is not seen in the other, and overwritten by it.
 //
 // Its errors: ErrConfig, ErrBounds, ErrTooLarge, and what the store says about
 // its size.

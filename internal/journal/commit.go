@@ -135,16 +135,18 @@ func (j *Journal) writeLocked(h *header, each pieces) error {
 		r = j.nextRow(j.placeFor(h.bytes()))
 		at = r.start
 	}
-	h.salt = r.salt
+	h.salt, h.least = r.salt, min(j.durable, at+j.rowBytes)
 	if err := j.writeRecord(h, at, each); err != nil {
-		if j.length > j.end {
-			_ = j.file.Truncate(j.end) // the disk may be full; the row is whole
-			j.length = j.end
+		if keep := max(j.end, j.durable); j.length > j.end {
+			if j.length > keep {
+				_ = j.file.Truncate(keep) // the disk may be full; the row is whole
+				j.length = keep
+			}
 			j.mark()
 		}
 		return err
 	}
-	j.growAhead(r, at+h.bytes())
+	j.growAhead(r, at+h.bytes(), h.bytes())
 	if r.number != j.row.number {
 		if _, err := j.file.WriteAt(r.encode(), r.slot()); err != nil {
 			return err // it is torn at most: this row goes on
@@ -157,6 +159,7 @@ func (j *Journal) writeLocked(h *header, each pieces) error {
 		}
 	}
 	j.row, j.end, j.sequence = r, at+h.bytes(), h.sequence
+	j.durable = j.length
 	j.giveBack()
 	j.mark()
 	return nil
@@ -168,7 +171,7 @@ func (j *Journal) mark() {
 	if j.end == j.row.start {
 		return
 	}
-	h := header{salt: j.row.salt, log: j.row.log, sequence: j.sequence}
+	h := header{salt: j.row.salt, log: j.row.log, sequence: j.sequence, least: min(j.durable, j.end+j.rowBytes)}
 	if _, err := j.file.WriteAt(h.encodeMark(), j.end); err == nil {
 		j.length = max(j.length, j.end+block)
 	}
@@ -205,17 +208,24 @@ func (j *Journal) writeRecord(h *header, at int64, each pieces) error {
 	return err
 }
 
-// growAhead writes zeros behind a row that ends with the file, as many as the row
-// has bytes, up to 1 MiB, and as a row may have, but a block for the mark at least:
-// a sync is cheaper when the file has its blocks already than when it has become
-// longer. Without room for them it becomes longer with each record.
-func (j *Journal) growAhead(r row, end int64) {
-	ahead := max(min(end-r.start, r.start+j.rowBytes-end, 1<<20), block)
-	if end < j.length {
+// growAhead writes zeros behind a row that ends at end, as many as the row has bytes,
+// up to 1 MiB, and as a row may have, but a block for the mark at least: a sync is
+// cheaper when the file has its blocks already than when it has become longer. It does
+// so while there is room for one more record of n bytes, which then says that the file
+// was as long before it: so a journal that was cut is told from one that is torn.
+// Without room on the device it becomes longer with each record.
+func (j *Journal) growAhead(r row, end, n int64) {
+	full, need := r.start+j.rowBytes, end+block
+	if end+n <= full { // else the next record begins another row
+		need = max(need, min(need+n, full))
+	}
+	if need <= j.length {
 		return
 	}
-	if _, err := j.file.WriteAt(make([]byte, ahead), end); err == nil {
-		j.length = end + ahead
+	from := max(end, j.length)
+	ahead := min(max(end-r.start, need-from), max(full-from, need-from, block), 1<<20)
+	if _, err := j.file.WriteAt(make([]byte, ahead), from); err == nil {
+		j.length = from + ahead
 	}
 }
 
@@ -226,7 +236,7 @@ func (j *Journal) giveBack() {
 		return
 	}
 	if end := j.end + 2*j.rowBytes; j.file.Truncate(end) == nil {
-		j.length = end
+		j.length, j.durable = end, min(j.durable, end)
 	}
 }
 

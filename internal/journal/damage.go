@@ -84,10 +84,13 @@ func (d *damage) Unwrap() error { return ErrDamaged }
 // judge returns a *[damage] if the journal once had more than what the row that
 // counts has until e.
 func (h *heads) judge(f Source, e end) error {
-	proven, inRow, begun := e.sequence, false, false
+	proven, inRow, begun, least := e.sequence, false, false, e.least
 	look := func(found find) {
 		if found.log != h.row.log {
 			return
+		}
+		if found.salt == h.row.salt {
+			least = max(least, found.least)
 		}
 		if found.proves() > proven {
 			proven, inRow = found.proves(), found.salt == h.row.salt
@@ -100,10 +103,16 @@ func (h *heads) judge(f Source, e end) error {
 	if err == nil {
 		err = scan(f, span{e.at, math.MaxInt64}, look)
 	}
+	var size int64
+	if err == nil {
+		size, err = f.Size()
+	}
 	other := int64(h.row.number+1) % 2
 	switch {
 	case err != nil:
 		return err
+	case size < least:
+		return &damage{fmt.Sprintf("it has %d bytes, and had %d at least", size, least), proven}
 	case proven > e.sequence && inRow:
 		return &damage{fmt.Sprintf("commit %d, at byte %d, is not whole, and commit %d was there", e.sequence+1, e.at, proven), proven}
 	case proven > e.sequence || begun && h.broken[other]:

@@ -156,6 +156,60 @@ func eachHistory(t *testing.T, test func(c *damagedJournal, journal []byte, olde
 	}
 }
 
+// TestCutJournals: a journal that ends before what was durable of it is no torn one. Only
+// a record that is longer than the one before it, and made the file longer, can look
+// like one that a power cut has torn; so can what lies behind the first.
+func TestCutJournals(t *testing.T) {
+	same := history{trial: trial{name: "cut", begin: 3 * block, rowBytes: blocks(20), commits: []commitOf{
+		{3 * block, []int64{0}},
+		{3 * block, []int64{1}},
+		{3 * block, []int64{0}},
+		{3 * block, []int64{2}},
+		{3 * block, []int64{1}},
+		{3 * block, []int64{0}},
+		{3 * block, []int64{2}},
+	}}}
+	d, want, _ := same.run(t)
+	c := &damagedJournal{t: t, history: &same, want: want, targets: targets(d)[:1]}
+	journal := d.journal.now
+	const first = superblocks + 2*block // where the first record ends
+	for at := superblocks; at < len(journal); at += flipSector {
+		if at < first || at >= first+block {
+			c.check(journal[:at], "cut off at %d of %d", at, len(journal))
+		}
+	}
+	if most := (len(journal) - first) / flipSector / 2; c.refused < most {
+		t.Errorf("%d refused, %d right", c.refused, c.right)
+	}
+	t.Logf("%d refused, %d right", c.refused, c.right)
+}
+
+// TestCommitAfterTheJournalWasCut: nothing is committed to a journal that somebody has
+// cut meanwhile, and Close makes the target whole.
+func TestCommitAfterTheJournalWasCut(t *testing.T) {
+	d := newDisk(make([]byte, 2*block))
+	j, _, err := openOn(d.journal, d.target, Options{Identity: testIdentity.Identity}, rowBytes, broken{})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Commit(2*block, []Extent{{0, []byte("first")}}); err != nil {
+		t.Fatal(err)
+	}
+	before := bytes.Clone(d.target.now)
+	if err := d.journal.Truncate(superblocks); err != nil {
+		t.Fatal(err)
+	}
+	if err := j.Commit(2*block, []Extent{{0, []byte("other")}}); !errors.Is(err, ErrDamaged) {
+		t.Errorf("%v, want ErrDamaged", err)
+	}
+	if !bytes.Equal(d.target.now, before) {
+		t.Error("the target has changed")
+	}
+	if err := j.Close(); err != nil {
+		t.Error(err)
+	}
+}
+
 const flipSector = 512
 
 func TestEveryBitCounts(t *testing.T) {
@@ -200,7 +254,7 @@ func TestDamagedSectors(t *testing.T) {
 				}
 			}
 		}
-		// Cut off farther behind it is as a power cut may leave it.
+		// Cut off farther behind: TestCutJournals.
 		for at := 0; at < superblocks; at += flipSector {
 			c.check(journal[:at], "cut off at %d", at)
 		}

@@ -42,7 +42,7 @@ import (
 //
 //	 0       8   12  16              24      32              40      48  52  56
 //	┌───────┬───┬───┬───────────────┬───────┬───────────────┬───────┬───┬───┬───────┐
-//	│ magic │ h │ n │ salt          │ seq.  │ size          │ data  │ c │ 0 │ log   │
+//	│ magic │ h │ n │ salt          │ seq.  │ size          │ data  │ c │ l │ log   │
 //	├───────┴───┴───┴───┬───┬───┬───┴───────┴───────────────┴───────┴───┴───┴───────┘
 //	│ extent 0: offset  │len│crc│ extent 1 …   64
 //	└───────────────────┴───┴───┴──────────────
@@ -58,13 +58,15 @@ import (
 //	size      8 bytes: of the target after the commit
 //	data      8 bytes: the sum of the extents' lengths
 //	c         4 bytes: CRC-32C of the rest of the header, all h bytes of it
+//	l         4 bytes: how many blocks the journal had, durably, before this was
+//	          written, and has for as long as the row counts; 0 where it is not known
 //	log       8 bytes: the superblock's
 //	crc       CRC-32C of an extent's data, begun with the salt and the sequence
 //
 // Behind the last record, once it is durable and before the target is written, is
 // a mark that says so, where the next record will begin. It is not synced. It is a
 // header of 64 bytes with the magic "FMAPDONE", the record's salt, sequence and
-// log, c, and zeros.
+// log, l, c, and zeros.
 //
 // # Torn or damaged
 //
@@ -85,6 +87,7 @@ import (
 //	one whose c or a crc is wrong, a field cannot be,
 //	or the file ends before                             torn: the row ends before it
 //	a proof of a commit behind the row's end            ErrDamaged
+//	fewer blocks than an l of the row, or of its mark   ErrDamaged
 //	a superblock that is not whole, and a whole header
 //	of the commit behind the row's end in another row   ErrDamaged
 //	in use (u is 1), and the identity not the target's  ErrForeign
@@ -105,6 +108,7 @@ const (
 	rowSumAt    = 80
 	rowFields   = rowSumAt + 4
 	recordSumAt = 48
+	leastAt     = 52
 	logAt       = 56
 	fixed       = 64 // what comes before the extents
 	perExtent   = 16
@@ -145,6 +149,7 @@ type header struct {
 	sequence uint64
 	size     int64
 	data     int64
+	least    int64 // bytes that the journal has at least
 	entries  []entry
 }
 
@@ -246,6 +251,7 @@ func (h *header) encode() []byte {
 	le.PutUint64(b[24:], h.sequence)
 	le.PutUint64(b[32:], uint64(h.size))
 	le.PutUint64(b[40:], uint64(h.data))
+	le.PutUint32(b[leastAt:], h.leastBlocks())
 	le.PutUint64(b[logAt:], h.log)
 	for i, e := range h.entries {
 		at := fixed + i*perExtent
@@ -257,6 +263,8 @@ func (h *header) encode() []byte {
 	return b
 }
 
+func (h *header) leastBlocks() uint32 { return uint32(min(h.least/block, math.MaxUint32)) }
+
 // encodeMark makes the block that says that the record before it is durable.
 func (h *header) encodeMark() []byte {
 	b := make([]byte, block)
@@ -264,6 +272,7 @@ func (h *header) encodeMark() []byte {
 	copy(b, markMagic)
 	le.PutUint64(b[16:], h.salt)
 	le.PutUint64(b[24:], h.sequence)
+	le.PutUint32(b[leastAt:], h.leastBlocks())
 	le.PutUint64(b[logAt:], h.log)
 	le.PutUint32(b[recordSumAt:], sumWithout(b[:fixed], recordSumAt))
 	return b
@@ -276,7 +285,10 @@ func parseMark(b []byte) (h header, whole bool) {
 	if len(b) < fixed || string(b[:len(markMagic)]) != markMagic || le.Uint32(b[recordSumAt:]) != sumWithout(b[:fixed], recordSumAt) {
 		return header{}, false
 	}
-	return header{salt: le.Uint64(b[16:]), sequence: le.Uint64(b[24:]), log: le.Uint64(b[logAt:])}, true
+	return header{
+		salt: le.Uint64(b[16:]), sequence: le.Uint64(b[24:]), log: le.Uint64(b[logAt:]),
+		least: int64(le.Uint32(b[leastAt:])) * block,
+	}, true
 }
 
 // parsePrefix reads the first block of what may be the record with a salt, log and
@@ -295,8 +307,8 @@ func parsePrefix(b []byte, want header, room int64) (bytes int64, state State) {
 	return bytes, Whole
 }
 
-// parseHeader reads a header's bytes, all of them, of a record for which the file
-// has room. It tells whether they are whole.
+// parseHeader reads a header's bytes, all of them. It tells whether they are whole,
+// and the file has room for the record; where it only has none, the header is there.
 func parseHeader(b []byte, room int64) (*header, bool) {
 	le := binary.LittleEndian
 	if le.Uint32(b[recordSumAt:]) != sumWithout(b, recordSumAt) {
@@ -308,6 +320,7 @@ func parseHeader(b []byte, room int64) (*header, bool) {
 		sequence: le.Uint64(b[24:]),
 		size:     int64(le.Uint64(b[32:])),
 		data:     int64(le.Uint64(b[40:])),
+		least:    int64(le.Uint32(b[leastAt:])) * block,
 		entries:  make([]entry, le.Uint32(b[12:])),
 	}
 	var sum int64

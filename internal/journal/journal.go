@@ -51,6 +51,7 @@ type Journal struct {
 	row      row    // whose superblock is durable
 	end      int64  // of its records
 	length   int64  // of the file
+	durable  int64  // the part of it that no power cut takes away
 	sequence uint64 // of the last commit
 	unsynced bool   // the target was written to since it was synced
 	pending  bool   // the target has not all of the last commit
@@ -170,7 +171,7 @@ func (j *Journal) start(o Options) (Recovery, error) {
 		return r, err
 	}
 	if j.fresh { // with its first row
-		j.length = superblocks
+		j.length, j.durable = superblocks, superblocks
 		return r, nil
 	}
 	return r, j.writeEmpty(false)
@@ -190,7 +191,7 @@ func (j *Journal) writeEmpty(closed bool) error {
 		return err
 	}
 	j.row, j.end = r, r.start
-	j.length = superblocks
+	j.length, j.durable = superblocks, superblocks
 	return j.file.Truncate(superblocks)
 }
 
@@ -209,10 +210,17 @@ func (j *Journal) readyLocked() error {
 		return ErrClosed
 	case j.failed != nil:
 		return fmt.Errorf("%w: %w", ErrFailed, j.failed)
-	case j.ready == nil:
-		return nil
 	}
-	return j.ready()
+	if j.ready != nil {
+		if err := j.ready(); err != nil {
+			return err
+		}
+	}
+	size, err := j.file.Size()
+	if err == nil && size < j.durable {
+		err = fmt.Errorf("%w: somebody has cut it from %d bytes to %d (nothing was written; Close makes the file whole, and a new journal)", ErrDamaged, j.durable, size)
+	}
+	return err
 }
 
 // syncTarget makes the row's commits durable in the target.

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"os"
 
 	"github.com/filemap-go/filemap/internal/sys"
 )
@@ -40,9 +41,12 @@ func (p Place) has(f sys.File) error {
 func (p Place) open(o Options) (f sys.File, l sys.Lock, made bool, err error) {
 	for range 10 {
 		f, err = p.Dir.OpenFile(p.Name, sys.Write, 0)
-		if err == nil {
+		switch {
+		case err == nil:
 			l, err = p.take(f, o)
-		} else if errors.Is(err, fs.ErrNotExist) {
+		case !errors.Is(err, fs.ErrNotExist):
+			err = p.explain(err)
+		default:
 			if err = p.make(o); err == nil {
 				made, err = true, ErrVanished // not yet found
 			}
@@ -51,7 +55,30 @@ func (p Place) open(o Options) (f sys.File, l sys.Lock, made bool, err error) {
 			return f, l, made, err
 		}
 	}
-	return sys.File{}, sys.Lock{}, false, err
+	return sys.File{}, sys.Lock{}, false, p.explain(err)
+}
+
+// explain says what is at the place instead of a journal, where opening it has failed
+// for that.
+func (p Place) explain(err error) error {
+	kind := "a symbolic link that leads nowhere"
+	if st, statErr := os.Stat(p.Path); statErr == nil {
+		switch mode := st.Mode(); {
+		case mode.IsRegular():
+			return err
+		case mode.IsDir():
+			kind = sys.Directory.String()
+		case mode&fs.ModeNamedPipe != 0:
+			kind = sys.Pipe.String()
+		case mode&fs.ModeSocket != 0:
+			kind = sys.Socket.String()
+		default:
+			kind = sys.Device.String()
+		}
+	} else if st, linkErr := os.Lstat(p.Path); linkErr != nil || st.Mode()&fs.ModeSymlink == 0 || !errors.Is(statErr, fs.ErrNotExist) {
+		return err
+	}
+	return fmt.Errorf("%w: it is %s (%w)", ErrNotJournal, kind, err)
 }
 
 // take locks a file that lies at the place, or closes it.
@@ -146,10 +173,13 @@ func (p Place) fill(f sys.File, as Place, o Options) error {
 func (p Place) clear() error {
 	f, err := p.Dir.OpenFile(p.Name, sys.Write, 0)
 	if errors.Is(err, fs.ErrNotExist) {
+		if err := p.explain(err); errors.Is(err, ErrNotJournal) { // a link that leads nowhere
+			return &Error{Op: "open", Path: p.Path, Err: err}
+		}
 		return nil
 	}
 	if err != nil {
-		return &Error{Op: "open", Path: p.Path, Err: err}
+		return &Error{Op: "open", Path: p.Path, Err: p.explain(err)}
 	}
 	l, err := p.take(f, Options{})
 	if err != nil {

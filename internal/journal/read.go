@@ -4,9 +4,12 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"io"
 	"io/fs"
 	"runtime"
+
+	"github.com/filemap-go/filemap/internal/sys"
 )
 
 // Read fills p from off of the target, the journal of which is at a place, with bytes
@@ -46,13 +49,16 @@ func readOnce(place Place, target Source, o Options, p []byte, off int64) (n int
 		return n, errors.Is(missing, fs.ErrNotExist), err
 	}
 	if err != nil {
-		return 0, false, err
+		return 0, false, place.explain(err)
 	}
 	defer func() { // also when p is a mapping's and faults
 		if closeErr := f.Close(); err == nil {
 			err = closeErr
 		}
 	}()
+	if st, err := f.Stat(); err == nil && st.Kind != sys.Regular {
+		return 0, false, fmt.Errorf("%w: it is %v", ErrNotJournal, st.Kind)
+	}
 	return readConsistent(fileOf{f}, target, o, p, off)
 }
 
@@ -94,7 +100,7 @@ func readConsistent(f Source, target Source, o Options, p []byte, off int64) (n 
 // are.
 func (h *heads) layOver(f Source, o Options, p []byte, n int, off int64) (int, error) {
 	var records []record
-	_, _, err := h.row.walk(f, func(one record) (bool, error) {
+	last, _, err := h.row.walk(f, func(one record) (bool, error) {
 		records = append(records, one)
 		return true, nil
 	})
@@ -104,7 +110,7 @@ func (h *heads) layOver(f Source, o Options, p []byte, n int, off int64) (int, e
 	if err != nil {
 		return n, err
 	}
-	e := end{h.row.start, h.row.sequence - 1}
+	e := end{h.row.start, h.row.sequence - 1, last.least}
 	for i, one := range records {
 		whole, over, err := one.within(f, off, int64(len(p)), i == len(records)-1)
 		if err != nil {
@@ -114,7 +120,7 @@ func (h *heads) layOver(f Source, o Options, p []byte, n int, off int64) (int, e
 			break
 		}
 		n = one.layOver(p, n, off, over)
-		e = end{one.at + one.bytes(), one.sequence}
+		e.at, e.sequence = one.at+one.bytes(), one.sequence
 	}
 	return n, h.confirm(f, e)
 }

@@ -110,13 +110,14 @@ func (r *row) belongsTo(o Options, records int) error {
 type end struct {
 	at       int64
 	sequence uint64
+	least    int64 // bytes that the journal has, as the records say
 }
 
 // walk calls use with each record of the row, in order, whose header is whole. The
 // row ends where there is no such record, where use says that one is not whole, or
 // with an error. The state is Torn if what lies there was begun as the row's next.
 func (r *row) walk(f Source, use func(record) (whole bool, err error)) (e end, state State, err error) {
-	e = end{r.start, r.sequence - 1}
+	e = end{at: r.start, sequence: r.sequence - 1}
 	size, err := f.Size()
 	if err != nil {
 		return e, Empty, err
@@ -124,6 +125,9 @@ func (r *row) walk(f Source, use func(record) (whole bool, err error)) (e end, s
 	for {
 		next := record{at: e.at}
 		next.header, state, err = readHeader(f, e.at, size-e.at, header{salt: r.salt, log: r.log, sequence: e.sequence + 1})
+		if next.header != nil {
+			e.least = max(e.least, next.least)
+		}
 		if err != nil || state != Whole {
 			return e, state, err
 		}
@@ -131,7 +135,7 @@ func (r *row) walk(f Source, use func(record) (whole bool, err error)) (e end, s
 		if err != nil || !whole {
 			return e, Torn, err
 		}
-		e = end{e.at + next.bytes(), next.sequence}
+		e.at, e.sequence = e.at+next.bytes(), next.sequence
 	}
 }
 
@@ -160,7 +164,7 @@ func readHeader(f io.ReaderAt, off, room int64, want header) (*header, State, er
 	}
 	h, whole := parseHeader(b, room)
 	if !whole {
-		return nil, Torn, nil
+		return h, Torn, nil
 	}
 	return h, Whole, nil
 }
