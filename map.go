@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"math"
 	"os"
@@ -11,6 +12,7 @@ import (
 	"sync/atomic"
 	"weak"
 
+	"github.com/filemap-go/filemap/internal/halfopen"
 	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
 )
@@ -509,3 +511,12 @@ func (m *Map) Mode() Mode { return m.mode }
 
 // Path returns the file's path as it was given; "anonymous memory" without one.
 func (m *Map) Path() string { return m.path }
+
+// String names the file, the mode and the range in it: `read-only "index" [0, 4096)`.
+func (m *Map) String() string {
+	return fmt.Sprintf("%v %q %s", m.mode, m.path, halfopen.String(m.offset, m.Len()))
+}
+
+// Format prints [Map.String], whatever the verb. By itself package fmt would print
+// every byte, and crash at those that are reserved and not in the file.
+func (m *Map) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.String()) }

@@ -58,6 +58,11 @@ type Checksums struct {
 	sums      []atomic.Uint64 // 1<<32 | sum; 0: not known
 }
 
+// Format prints how many checksums there are room for, and not these.
+func (c *Checksums) Format(f fmt.State, _ rune) {
+	_, _ = fmt.Fprintf(f, "checksums of %d pages of %d bytes", len(c.sums), c.pageBytes)
+}
+
 // NewChecksums returns a checker that knows no page yet of a store of size bytes;
 // pageBytes is that of the pager. [ErrTooLarge] where there are no addresses for
 // that many checksums; their memory comes as pages are read and written.

@@ -8,6 +8,7 @@ import (
 	"runtime"
 	"sync/atomic"
 
+	"github.com/filemap-go/filemap/internal/halfopen"
 	"github.com/filemap-go/filemap/internal/journal"
 	"github.com/filemap-go/filemap/internal/sys"
 	"github.com/filemap-go/filemap/observe/event"
@@ -249,6 +250,15 @@ func (m *Mapping) Mode() Mode { return m.mode }
 
 // Name is what errors call the mapping.
 func (m *Mapping) Name() string { return m.name }
+
+// String names the mapping, its mode and its range of the store.
+func (m *Mapping) String() string {
+	return fmt.Sprintf("%v %q %s", m.mode, m.name, halfopen.String(m.base, m.Len()))
+}
+
+// Format prints [Mapping.String], whatever the verb. By itself package fmt would print
+// the page table, which may be gone.
+func (m *Mapping) Format(f fmt.State, _ rune) { _, _ = io.WriteString(f, m.String()) }
 
 // Close ends the mapping. What is dirty in a Shared mapping is written to the
 // store first (it is durable only after Sync); what is changed in a Private one,
