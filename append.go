@@ -108,6 +108,8 @@ func (m *Map) putLocked(p []byte, off int64) error {
 	switch {
 	case m.grow.whole.on:
 		return m.putWhole(p, off)
+	case need > m.grow.prepared && !m.tailFits(m.placeLocked(off, need)):
+		return m.putBehind(p, off)
 	case m.writesAppend(int64(len(p))):
 		return m.writeAppendLocked(p, off)
 	case need > m.grow.prepared:
@@ -171,6 +173,24 @@ func (m *Map) takeBackLocked(err error) error {
 	m.resizedLocked(end)
 	m.known.forget()
 	return spaceError(err)
+}
+
+// putBehind puts p to the file's end and prepares nothing, for a Map that has no
+// addresses for a tail: it was opened without a reserve, and has become shorter since.
+func (m *Map) putBehind(p []byte, off int64) error {
+	if err := m.trimLocked(); err != nil {
+		return err
+	}
+	if sys.CoherentWrites {
+		return m.writeBehind(p, off)
+	}
+	if err := m.lengthenLocked(off + int64(len(p))); err != nil {
+		return err
+	}
+	if err := m.putPrepared(p, off); err != nil {
+		return m.takeBackLocked(err)
+	}
+	return nil
 }
 
 // writeBehind writes p to the file's end.

@@ -548,3 +548,44 @@ func TestAppendOfAllSizes(t *testing.T) {
 		t.Errorf("the file has %d bytes, appended were %d", len(got), len(want))
 	}
 }
+
+// TestAppendWithoutReserve: a Map that has become shorter can append up to the length that
+// it was opened with, with no address behind it for what Append prepares.
+func TestAppendWithoutReserve(t *testing.T) {
+	needResizable(t)
+	for _, size := range []int{100, 65_536, 65_536 + 48, 100_000, 3 * 65_536} {
+		for _, left := range []int{0, 1, size / 2, size - 1} {
+			for _, n := range []int{1, 100, 10_000, 40_000} {
+				path := writeFile(t, pattern(size))
+				m := open(t, path, filemap.ReadWrite)
+				if err := m.Resize(int64(left)); err != nil {
+					t.Fatal(err)
+				}
+				reader := open(t, path)
+				want := pattern(left)
+				for len(want)+n <= size && len(want) < left+5*n {
+					if off, err := m.Append(pattern(n)); err != nil || off != int64(len(want)) {
+						t.Fatalf("%d cut to %d: append of %d at %d, %v", size, left, n, off, err)
+					}
+					want = append(want, pattern(n)...)
+					if !bytes.Equal(m.Bytes(), want) {
+						t.Fatalf("%d cut to %d: after an append of %d: %d bytes, or others", size, left, n, m.Len())
+					}
+				}
+				if late := open(t, path); late.Len() != int64(len(want)) {
+					t.Errorf("another Map has %d bytes of %d", late.Len(), len(want))
+				} else {
+					closeQuietly(t, late)
+				}
+				if _, err := m.Append(make([]byte, size+1)); !errors.Is(err, filemap.ErrReserved) {
+					t.Errorf("more than was mapped: %v", err)
+				}
+				closeQuietly(t, reader)
+				if err := errors.Join(m.Sync(), m.Close()); err != nil {
+					t.Error(err)
+				}
+				wantFile(t, path, want)
+			}
+		}
+	}
+}

@@ -148,8 +148,14 @@ func (c *config) tailRoom(n int64) int {
 func (m *Map) placeLocked(off, need int64) int64 {
 	ahead := min(max(off&^(tailUnit-1), prepareLeast), prepareMost)
 	at := (m.offset + off + ahead) &^ (tailUnit - 1)
-	at = min(at, tailCeil(m.offset+m.capacity))
+	last := (m.alignedOffset() + int64(m.region.Len()) - tailBytes) &^ (tailUnit - 1)
+	at = min(at, tailCeil(m.offset+m.capacity), last)
 	return max(at, tailCeil(m.offset+need), m.grow.tail.at)
+}
+
+// tailFits tells whether the region has addresses for a tail at a place of the file.
+func (m *Map) tailFits(at int64) bool {
+	return at-m.alignedOffset()+tailBytes <= int64(m.region.Len())
 }
 
 func tailCeil(n int64) int64 { return (n + tailUnit - 1) &^ (tailUnit - 1) }
