@@ -9,7 +9,6 @@ import (
 	"io"
 	"math/rand/v2"
 	"runtime/debug"
-	"sync/atomic"
 
 	"github.com/filemap-go/filemap/internal/sys"
 )
@@ -54,8 +53,8 @@ type tail struct {
 	at     int64  // where in the file it begins; 0: there is none
 	owner  uint64 // the number in it
 	ours   bool   // this Map writes it: the words are mapped
-	length *atomic.Uint64
-	mark   *atomic.Uint64 // the owner's number
+	length *sys.Word
+	mark   *sys.Word // the owner's number
 }
 
 // encodeTail makes the tail of a file.
