@@ -41,7 +41,7 @@ var (
 	// it, but for [ReadCommitted].
 	ErrPending = journal.ErrPending
 
-	// ErrJournalGone: somebody has removed or renamed the journal of an open Map.
+	// ErrJournalGone: somebody has removed, renamed or cut the journal of an open Map.
 	// Nothing was written, and the stores are still in memory.
 	ErrJournalGone = journal.ErrVanished
 
@@ -354,6 +354,9 @@ func ReadCommitted(ctx context.Context, path string, p []byte, off int64) (int, 
 		return 0, fail(explainOpen(path, err))
 	}
 	defer func() { _ = f.Close() }() // opened for reading; also when p is a mapping's and faults
+	if st, err := f.Stat(); err == nil && st.Kind != sys.Regular {
+		return 0, fail(fmt.Errorf("%w, this is %v", ErrNotRegular, st.Kind))
+	}
 	n, err := readCommitted(ctx, f, path, p, off)
 	var typed *journal.Error
 	if errors.As(err, &typed) {

@@ -283,3 +283,9 @@ func TestNoFileInTheJournalsPlace(t *testing.T) {
 		}
 	}
 }
+
+// A directory has no commits, and is said to be one.
+func TestReadCommittedOfADirectory(t *testing.T) {
+	_, err := filemap.ReadCommitted(context.Background(), t.TempDir(), []byte{0}, 0)
+	wantError(t, err, filemap.ErrNotRegular)
+}

@@ -29,11 +29,11 @@ func TestPrintedMap(t *testing.T) {
 			}
 		}
 		closeQuietly(t, m)
-		if got := fmt.Sprint(m); got != want {
+		if got := m.String(); got != want {
 			t.Errorf("closed: %s, want %s", got, want)
 		}
 	}
-	if got := fmt.Sprint((*filemap.Map)(nil)); got != "<nil>" {
+	if got := fmt.Sprintf("%+v", (*filemap.Map)(nil)); got != "<nil>" {
 		t.Errorf("none: %s", got)
 	}
 }

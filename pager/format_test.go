@@ -22,7 +22,7 @@ func TestPrintedMapping(t *testing.T) {
 	if err := m.Close(); err != nil {
 		t.Fatal(err)
 	}
-	if got := fmt.Sprint(m); got != want {
+	if got := m.String(); got != want {
 		t.Errorf("closed: %s, want %s", got, want)
 	}
 	c, err := NewChecksums(1<<40, 4096)

@@ -199,8 +199,8 @@ func TestCommitAfterTheJournalWasCut(t *testing.T) {
 	if err := d.journal.Truncate(superblocks); err != nil {
 		t.Fatal(err)
 	}
-	if err := j.Commit(2*block, []Extent{{0, []byte("other")}}); !errors.Is(err, ErrDamaged) {
-		t.Errorf("%v, want ErrDamaged", err)
+	if err := j.Commit(2*block, []Extent{{0, []byte("other")}}); !errors.Is(err, ErrVanished) {
+		t.Errorf("%v, want ErrVanished", err)
 	}
 	if !bytes.Equal(d.target.now, before) {
 		t.Error("the target has changed")

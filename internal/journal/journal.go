@@ -218,7 +218,7 @@ func (j *Journal) readyLocked() error {
 	}
 	size, err := j.file.Size()
 	if err == nil && size < j.durable {
-		err = fmt.Errorf("%w: somebody has cut it from %d bytes to %d (nothing was written; Close makes the file whole, and a new journal)", ErrDamaged, j.durable, size)
+		err = fmt.Errorf("%w: somebody has cut it from %d bytes to %d (Close makes the file whole, opening it again begins a new one)", ErrVanished, j.durable, size)
 	}
 	return err
 }
