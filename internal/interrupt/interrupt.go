@@ -5,6 +5,9 @@
 //	                it is told to wait no longer
 //	third signal    ends the process at once
 //
+// Signals within [echo] of the first are the same request: timeout(1) sends its signal
+// to the program and then to the group that it is in, systemd SIGHUP behind SIGTERM.
+//
 // A signal that the parent has ignored, as nohup does, stays ignored.
 package interrupt
 
@@ -15,6 +18,7 @@ import (
 	"os/signal"
 	"sync"
 	"sync/atomic"
+	"time"
 
 	"github.com/filemap-go/filemap/internal/sys"
 )
@@ -27,6 +31,10 @@ func (s *Signal) Error() string { return "interrupted (" + s.String() + ")" }
 
 // Unwrap makes it what a context's end is otherwise.
 func (s *Signal) Unwrap() error { return context.Canceled }
+
+// echo is how long after the first signal others are the same request. No user is as
+// quick. Tests have less.
+var echo = 200 * time.Millisecond
 
 type key struct{}
 
@@ -57,6 +65,9 @@ func Context(parent context.Context) (ctx context.Context, stop func()) {
 		case <-done:
 			return
 		}
+		if !settled(came, done) {
+			return
+		}
 		if !w.patient.Load() {
 			return
 		}
@@ -70,6 +81,24 @@ func Context(parent context.Context) (ctx context.Context, stop func()) {
 		close(done)
 		listening.Wait()
 		cancel(nil)
+	}
+}
+
+// settled takes the signals that are the first one's echo, and tells whether done is
+// still open then.
+func settled(came <-chan os.Signal, done <-chan struct{}) bool {
+	if echo == 0 {
+		return true
+	}
+	quiet := time.After(echo)
+	for {
+		select {
+		case <-came:
+		case <-quiet:
+			return true
+		case <-done:
+			return false
+		}
 	}
 }
 

@@ -6,6 +6,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"io"
 	"os"
 	"os/exec"
 	"syscall"
@@ -29,6 +30,10 @@ func TestMain(m *testing.M) {
 // play says when it listens, when it is asked to end and when to hurry, and waits
 // for ever after that.
 func play(r string) {
+	echo = 0
+	if r == "echo" {
+		echo = time.Hour
+	}
 	ctx, stop := Context(context.Background())
 	defer stop()
 	var hurry <-chan struct{}
@@ -38,6 +43,11 @@ func play(r string) {
 	fmt.Println("ready")
 	<-ctx.Done()
 	fmt.Println(Cause(ctx))
+	if r == "echo" {
+		_, _ = io.Copy(io.Discard, os.Stdin)
+		fmt.Println("whole")
+		os.Exit(0)
+	}
 	<-hurry
 	fmt.Println("hurry")
 	select {} // until a signal ends it
@@ -86,6 +96,41 @@ func TestSignals(t *testing.T) {
 				t.Errorf("%s, %v: said %q, ended by %v", r, s, said, err)
 			}
 		}
+	}
+}
+
+// Signals that come together are one request, whether the work is patient or not.
+func TestSignalsAtOnceAreOne(t *testing.T) {
+	signaltest.Heed()
+	c := exec.Command(os.Args[0])
+	c.Env = append(os.Environ(), role+"=echo")
+	in, err := c.StdinPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	out, err := c.StdoutPipe()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := c.Start(); err != nil {
+		t.Fatal(err)
+	}
+	for _, want := range []string{"ready", "terminated", "whole"} {
+		var line string
+		if _, err := fmt.Fscanln(out, &line); err != nil || line != want {
+			t.Errorf("%q, %v, expected %q", line, err, want)
+		}
+		switch want {
+		case "ready":
+			_ = c.Process.Signal(syscall.SIGTERM)
+		case "terminated":
+			_ = c.Process.Signal(syscall.SIGTERM)
+			_ = c.Process.Signal(syscall.SIGHUP)
+			_ = in.Close()
+		}
+	}
+	if err := c.Wait(); err != nil {
+		t.Error(err)
 	}
 }
 
