@@ -37,16 +37,17 @@ type session struct {
 	answers io.Closer // what from reads
 	thread  int
 
-	rings    []*sys.PerfFaults // one of each processor
-	sources  map[uint64]sys.PerfEvent
-	threads  map[int]bool // that have events of their own
-	take     func(perfRecord)
-	drained  func(before uint64) // called when all of before is taken; nil for nothing
-	previous uint64              // when the last round of emptying began
-	records  []perfRecord        // where take is nil
-	instance *instance
-	lost     int64
-	failed   error // of listening
+	rings         []*sys.PerfFaults // one of each processor
+	outsideKernel bool              // faults of instructions in the kernel are not told
+	sources       map[uint64]sys.PerfEvent
+	threads       map[int]bool // that have events of their own
+	take          func(perfRecord)
+	drained       func(before uint64) // called when all of before is taken; nil for nothing
+	previous      uint64              // when the last round of emptying began
+	records       []perfRecord        // where take is nil
+	instance      *instance
+	lost          int64
+	failed        error // of listening
 
 	stop chan struct{}
 	done sync.WaitGroup
@@ -171,10 +172,19 @@ func (s *session) openPerf(threads []int, o sys.PerfOptions, cpus []int) {
 	if first {
 		s.sources, s.threads = map[uint64]sys.PerfEvent{}, map[int]bool{}
 	}
+	o.Kernel = o.Kernel && !s.outsideKernel
 	for i, cpu := range cpus {
 		o.CPU = cpu
 		for _, o.Thread = range threads {
 			err := s.openPerfOf(i, o)
+			if first && o.Kernel && sys.PerfForbidden(err) {
+				// The root of a container may be one without rights outside of it: it
+				// is told what every user is.
+				s.closePerf()
+				s.outsideKernel = true
+				s.openPerf(threads, o, cpus)
+				return
+			}
 			if err == nil || sys.NoSuchProcess(err) {
 				s.threads[o.Thread] = true
 				continue
