@@ -111,6 +111,9 @@ func explain(path string, err error) error {
 	if st, statErr := os.Stat(path); statErr == nil && st.IsDir() {
 		return fmt.Errorf("%s is a directory: compare reads and maps regular files only", path)
 	}
+	if kind, is := sys.Unopenable(path, err); is {
+		return fmt.Errorf("%s is %v: compare reads and maps regular files only", path, kind)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return fmt.Errorf("%s does not exist: name a file, or none to have one made (%w)", path, err)
@@ -171,12 +174,14 @@ func (t *target) scratchIn(dir, otherwise string) error {
 	return nil
 }
 
+var errNoRoom = errors.New("less is free")
+
 // filled explains why writing the file has failed.
 func (t *target) filled(err error) error {
 	if err == nil {
 		return nil
 	}
-	if sys.NoSpace(err) {
+	if sys.NoSpace(err) || errors.Is(err, errNoRoom) {
 		err = fmt.Errorf("%s has no room for a file of %s: free space, ask for less, or choose another place with --dir (%w)",
 			filepath.Dir(t.scratch), humanBytes(float64(t.integers*integerBytes)), err)
 	}
@@ -215,6 +220,9 @@ func makeScratchIn(acts *undo.Journal, dir string) (string, error) {
 func (t *target) fill(ctx context.Context, integers int64, pieces []pagecache.Extent) (err error) {
 	if err := os.Remove(t.path); err != nil && !errors.Is(err, fs.ErrNotExist) {
 		return err
+	}
+	if free, known := sys.FreeBytes(filepath.Dir(t.path)); known && free < integers*integerBytes {
+		return errNoRoom // before all of it is taken from others
 	}
 	f, err := sys.OpenFile(t.path, sys.Write|sys.Create|sys.Excl, 0o600)
 	if err != nil {
@@ -297,7 +305,7 @@ func (t *target) close() error {
 		err = errors.Join(err, t.reading.close())
 	}
 	if failed := t.acts.Close(); failed != nil {
-		err = errors.Join(err, fmt.Errorf("%s could not be removed (the next run tries again): %w", t.scratch, failed))
+		err = errors.Join(err, fmt.Errorf("%s could not be removed: %w", t.scratch, failed))
 	}
 	return err
 }

@@ -3,6 +3,7 @@ package sys
 import (
 	"cmp"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 
@@ -74,6 +75,17 @@ func OfKernel(path string) bool {
 	}
 	_, is := kernelMagics[uint32(fs.Type)]
 	return is
+}
+
+// FreeBytes is how much can be written to the file system that dir is on, what only
+// root may take included (statfs(2)). It is not known of one that does not tell its
+// size.
+func FreeBytes(dir string) (free int64, known bool) {
+	var fs unix.Statfs_t
+	if err := retry(func() error { return unix.Statfs(dir, &fs) }); err != nil || fs.Blocks == 0 || fs.Bsize <= 0 {
+		return 0, false
+	}
+	return int64(min(fs.Bfree, math.MaxInt64/uint64(fs.Bsize))) * int64(fs.Bsize), true
 }
 
 // nameOf is what mountinfo calls the file system of a device, as proc_pid_mountinfo(5)

@@ -5,6 +5,9 @@ package sys
 // OfKernel tells whether path is on a file system of the kernel's own.
 func OfKernel(string) bool { return false }
 
+// FreeBytes is not known here: no call that all of these systems have tells it.
+func FreeBytes(string) (free int64, known bool) { return 0, false }
+
 // FileSystem is unsupported: no call that all of these systems have names it.
 func (f File) FileSystem() (FileSystem, error) {
 	return FileSystem{}, unsupported("the name of a file's file system")
