@@ -467,10 +467,13 @@ func createError(path string, size int64, err error) *Error {
 }
 
 // explainOpen says that a directory is one where open(2) only says EISDIR, or
-// on some systems "permission denied", and what about a file forbids to store to it.
+// on some systems "permission denied", that a socket is one (ENXIO), and what about a file forbids to store to it.
 func explainOpen(path string, err error) error {
 	if st, statErr := os.Stat(path); statErr == nil && st.IsDir() && !errors.Is(err, fs.ErrExist) {
 		return fmt.Errorf("%w, this is %v (%w)", ErrNotRegular, sys.Directory, err)
+	}
+	if kind, is := sys.Unopenable(path, err); is {
+		return fmt.Errorf("%w, this is %v (%w)", ErrNotRegular, kind, err)
 	}
 	if !sys.IsRefusal(err) {
 		return err

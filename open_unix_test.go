@@ -19,7 +19,12 @@ func TestOpenSpecialFiles(t *testing.T) {
 	if err := unix.Mkfifo(fifo, 0o600); err != nil {
 		t.Skipf("needs mkfifo: %v", err)
 	}
-	for _, path := range []string{fifo, "/dev/null", "/dev/zero"} {
+	paths := []string{fifo, "/dev/null", "/dev/zero"}
+	socket := filepath.Join(t.TempDir(), "socket")
+	if err := unix.Mknod(socket, unix.S_IFSOCK|0o600, 0); err == nil { // where that is not root's alone
+		paths = append(paths, socket)
+	}
+	for _, path := range paths {
 		for _, mode := range []filemap.Mode{filemap.ReadOnly, filemap.ReadWrite, filemap.Private} {
 			_, err := filemap.Open(path, mode)
 			wantError(t, err, filemap.ErrNotRegular)

@@ -28,7 +28,7 @@ func examineFile(path string, o Options) File {
 	f := File{FileName: names.FileOf(path)}
 	h, err := sys.OpenFile(path, 0, 0)
 	if err != nil {
-		f.Error = openError(err)
+		f.Error = openError(path, err)
 		return f
 	}
 	defer h.Close()
@@ -48,7 +48,7 @@ func examineFile(path string, o Options) File {
 		return f // its file system is all there is to look at
 	}
 	if st.Kind != sys.Regular {
-		f.Error = "is " + st.Kind.String() + ": only regular files can be mapped"
+		f.Error = notRegular(st.Kind)
 		return f
 	}
 	f.SizeBytes = st.Size
@@ -58,7 +58,14 @@ func examineFile(path string, o Options) File {
 	return f
 }
 
-func openError(err error) string {
+func notRegular(kind sys.Kind) string {
+	return "is " + kind.String() + ": only regular files can be mapped"
+}
+
+func openError(path string, err error) string {
+	if kind, is := sys.Unopenable(path, err); is {
+		return notRegular(kind)
+	}
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return "there is no such file"

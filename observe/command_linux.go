@@ -46,7 +46,10 @@ func Command(ctx context.Context, o CommandOptions) (*Document, error) {
 		name = fmt.Sprintf("process %d", o.PID)
 	}
 	fail := func(err error) (*Document, error) { return nil, &Error{Op: "run", Path: name, Err: err} }
-	if (len(o.Argv) == 0 || o.Argv[0] == "") == (o.PID <= 0) {
+	if len(o.Argv) > 0 && o.Argv[0] == "" {
+		return fail(fmt.Errorf("the program's name is empty: %w", ErrNoProgram))
+	}
+	if (len(o.Argv) == 0) == (o.PID <= 0) {
 		return fail(fmt.Errorf("%w: name a program, or the number of a process", ErrOption))
 	}
 	if o.Proc == "" {

@@ -73,7 +73,7 @@ func TestProgramsThatThereAreNot(t *testing.T) {
 	plain := filepath.Join(dir, "plain")
 	must(t, os.WriteFile(plain, []byte("text"), 0o600))
 	for path, want := range map[string]error{
-		"no-such-program-anywhere": ErrNoProgram, filepath.Join(dir, "none"): ErrNoProgram,
+		"no-such-program-anywhere": ErrNoProgram, "": ErrNoProgram, filepath.Join(dir, "none"): ErrNoProgram,
 		plain: ErrCannotStart, dir: ErrCannotStart, script: ErrCannotStart,
 	} {
 		if _, err := observed(t.Context(), t, CommandOptions{Argv: []string{path}}, "", ""); !errors.Is(err, want) {

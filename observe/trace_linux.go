@@ -64,7 +64,7 @@ func Trace(ctx context.Context, o Options) (*Document, error) {
 
 // notUndone is no reason to withhold the trace.
 func notUndone(err error) error {
-	return fmt.Errorf("not everything could be undone (the next run tries again): %w", err)
+	return fmt.Errorf("not everything could be undone: %w", err)
 }
 
 // examine looks whether a file can be traced, before anything is made.

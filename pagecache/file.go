@@ -39,6 +39,9 @@ const (
 // openFile opens a regular file for reading. It does not wait for a named pipe.
 func openFile(op, path string) (*handle, error) {
 	f, err := sys.OpenFile(path, 0, 0)
+	if kind, is := sys.Unopenable(path, err); is {
+		err = notRegular(kind)
+	}
 	if err != nil {
 		return nil, &Error{Op: op, Path: path, Err: why(err)}
 	}

@@ -26,6 +26,9 @@ type outputFile struct {
 // newOutputs finds out before measuring whether the files can be written.
 func newOutputs(f *compareFlags) (*outputs, error) {
 	o := &outputs{flags: f}
+	if err := apart("html", f.htmlPath, "svg", f.svgPath); err != nil {
+		return nil, err
+	}
 	err := errors.Join(
 		o.add("html", f.htmlPath, export.HTML),
 		o.add("svg", f.svgPath, export.SVG))

@@ -110,3 +110,11 @@ func fifoCommand(ts *testscript.TestScript, neg bool, args []string) {
 	}
 	ts.Check(unix.Mkfifo(ts.MkAbs(args[0]), 0o600))
 }
+
+// unixsocketCommand makes the name of a socket that nobody listens at.
+func unixsocketCommand(ts *testscript.TestScript, neg bool, args []string) {
+	if neg || len(args) != 1 {
+		ts.Fatalf("usage: unixsocket PATH")
+	}
+	ts.Check(unix.Mknod(ts.MkAbs(args[0]), unix.S_IFSOCK|0o600, 0))
+}

@@ -12,4 +12,6 @@ func mountCommand(ts *testscript.TestScript, _ bool, _ []string)  { ts.Fatalf("n
 func asUserCommand(ts *testscript.TestScript, _ bool, _ []string) { ts.Fatalf("needs linux") }
 func fifoCommand(ts *testscript.TestScript, _ bool, _ []string)   { ts.Fatalf("needs linux") }
 
+func unixsocketCommand(ts *testscript.TestScript, _ bool, _ []string) { ts.Fatalf("needs linux") }
+
 func canPerf() bool { return false }

@@ -180,6 +180,9 @@ func (f *simulateFlags) budgetsOf(distinct int) ([]int, error) {
 }
 
 func runSimulate(c *cobra.Command, f *simulateFlags) error {
+	if err := apart("save", f.savePath, "svg", f.svgPath); err != nil {
+		return err
+	}
 	trace, source, err := f.read(c)
 	if err != nil {
 		return err

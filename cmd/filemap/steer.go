@@ -84,16 +84,16 @@ func parseRange(text string) (pagecache.Extent, error) {
 
 // steered is the sum of files.
 type steered struct {
-	Files        int64 `json:"files"`
-	Links        int64 `json:"hard_links"` // further names of these files, left out
-	UnknownFiles int64 `json:"unknown_files"`
-	AskedPages   int64 `json:"asked_pages"`
-	Before       int64 `json:"cached_pages_before"` // of the files that are not unknown
-	After        int64 `json:"cached_pages"`        // of the files that are not unknown
-	ReadBytes    int64 `json:"read_bytes"`
-	HolePages    int64 `json:"hole_pages"`
-	StayedPages  int64 `json:"stayed_pages"`
-	DurationNs   int64 `json:"duration_ns"`
+	Files        int64  `json:"files"`
+	Links        int64  `json:"hard_links"` // further names of these files, left out
+	UnknownFiles int64  `json:"unknown_files"`
+	AskedPages   int64  `json:"asked_pages"`
+	Before       *int64 `json:"cached_pages_before"` // of the files that are not unknown; null by lock, which does not look
+	After        int64  `json:"cached_pages"`        // of the files that are not unknown
+	ReadBytes    int64  `json:"read_bytes"`
+	HolePages    int64  `json:"hole_pages"`
+	StayedPages  int64  `json:"stayed_pages"`
+	DurationNs   int64  `json:"duration_ns"`
 	pageBytes    int64
 }
 
@@ -112,7 +112,10 @@ func (t *steered) add(r *pagecache.Result) {
 	}
 	t.After += *r.AfterPages
 	if r.BeforePages != nil {
-		t.Before += *r.BeforePages
+		if t.Before == nil {
+			t.Before = new(int64)
+		}
+		*t.Before += *r.BeforePages
 	}
 }
 
@@ -212,10 +215,10 @@ func (s *sheet) result(r *pagecache.Result) {
 		s.line("  in %d rounds: the kernel took pages back meanwhile", r.Rounds)
 	}
 	if r.HolePages > 0 {
-		s.line("  %s pages are of holes, which no device holds: left out", grouped(r.HolePages))
+		s.line("  %s %s of holes, which no device holds: left out", grouped(r.HolePages), pagesAre(r.HolePages, "is", "are"))
 	}
 	if r.WrittenPages != nil && *r.WrittenPages > 0 {
-		s.line("  %s dirty pages were written first", grouped(*r.WrittenPages))
+		s.line("  %s dirty %s written first", grouped(*r.WrittenPages), pagesAre(*r.WrittenPages, "was", "were"))
 	}
 	for _, stay := range r.Stayed {
 		s.line("  %s %s stayed: %s", s.paint(inkGone, grouped(stay.Pages)), plural(stay.Pages, "page"), stay.Reason)
@@ -223,6 +226,14 @@ func (s *sheet) result(r *pagecache.Result) {
 	if r.ShrunkBytes > 0 {
 		s.line("  the file became %s shorter meanwhile", bytesText(r.ShrunkBytes))
 	}
+}
+
+// pagesAre is the noun for n pages, and its verb.
+func pagesAre(n int64, one, more string) string {
+	if n == 1 {
+		return "page " + one
+	}
+	return "pages " + more
 }
 
 func roundDuration(ns int64) time.Duration {
@@ -245,16 +256,20 @@ func speed(n, ns int64) string {
 
 // steered is the sum of all files.
 func (s *sheet) steered(t *steered, fails int64) {
-	s.line("%s  in memory: before %s, now %s of %s pages asked for · %s", s.paint(inkStrong, fmt.Sprintf("%s %s", grouped(t.Files), plural(t.Files, "file"))),
-		grouped(t.Before), s.paint(inkCached, grouped(t.After)), grouped(t.AskedPages), share(t.After, t.AskedPages))
+	before := ""
+	if t.Before != nil {
+		before = fmt.Sprintf("before %s, ", grouped(*t.Before))
+	}
+	s.line("%s  in memory: %snow %s of %s pages asked for · %s", s.paint(inkStrong, fmt.Sprintf("%s %s", grouped(t.Files), plural(t.Files, "file"))),
+		before, s.paint(inkCached, grouped(t.After)), grouped(t.AskedPages), share(t.After, t.AskedPages))
 	if t.ReadBytes > 0 {
 		s.line("  read %s in %s%s", bytesText(t.ReadBytes), roundDuration(t.DurationNs), speed(t.ReadBytes, t.DurationNs))
 	}
 	if t.HolePages > 0 {
-		s.line("  %s pages are of holes: left out", grouped(t.HolePages))
+		s.line("  %s %s of holes: left out", grouped(t.HolePages), pagesAre(t.HolePages, "is", "are"))
 	}
 	if t.StayedPages > 0 {
-		s.line("  %s pages stayed (name a file to see why)", grouped(t.StayedPages))
+		s.line("  %s %s stayed (name a file to see why)", grouped(t.StayedPages), plural(t.StayedPages, "page"))
 	}
 	s.linksLeftOut(t.Links)
 	if t.UnknownFiles > 0 {

@@ -46,11 +46,16 @@ func newWholeFile(flag, path string, others ...string) (*wholeFile, error) {
 		return nil, fmt.Errorf("--%s %s cannot be written: %w", flag, visible(path), err)
 	}
 	var err error
+	irregular := fmt.Errorf("--%s %s is not a regular file: name another", flag, visible(path))
+	// A link of /proc to a pipe, as /dev/stdout is, leads to no name.
+	if st, err := os.Stat(path); err == nil && !st.Mode().IsRegular() {
+		return nil, irregular
+	}
 	if w.target, w.before, err = followLinks(path); err != nil {
 		return cannot(err)
 	}
 	if w.before != nil && !w.before.Mode().IsRegular() {
-		return nil, fmt.Errorf("--%s %s is not a regular file: name another", flag, visible(path))
+		return nil, irregular
 	}
 	for _, other := range others {
 		if st, err := os.Stat(other); err == nil && w.before != nil && os.SameFile(st, w.before) {
@@ -61,6 +66,30 @@ func newWholeFile(flag, path string, others ...string) (*wholeFile, error) {
 		return cannot(err)
 	}
 	return w, nil
+}
+
+// samePlace tells whether two flags name one file, of which the later would replace
+// the earlier.
+func samePlace(a, b string) bool {
+	a, aThere, errA := followLinks(a)
+	b, bThere, errB := followLinks(b)
+	if errA != nil || errB != nil {
+		return false
+	}
+	if aThere != nil && bThere != nil {
+		return os.SameFile(aThere, bThere)
+	}
+	aDir, errA := os.Stat(filepath.Dir(a))
+	bDir, errB := os.Stat(filepath.Dir(b))
+	return errA == nil && errB == nil && os.SameFile(aDir, bDir) && filepath.Base(a) == filepath.Base(b)
+}
+
+// apart refuses two flags that name one file.
+func apart(flagA, a, flagB, b string) error {
+	if a == "" || b == "" || !samePlace(a, b) {
+		return nil
+	}
+	return wrongUse{fmt.Errorf("--%s and --%s name the same file: name two", flagA, flagB)}
 }
 
 // linksMost is how many symbolic links the kernel follows.

@@ -7,6 +7,8 @@ import (
 	"syscall"
 )
 
+func isNoDevice(error) bool { return false }
+
 func isNoSpace(err error) bool {
 	return errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT)
 }

@@ -6,6 +6,8 @@ import (
 )
 
 // Plan 9 has no error numbers: each file server words its own.
+func isNoDevice(error) bool { return false }
+
 func isNoSpace(err error) bool {
 	return err != nil && (strings.Contains(err.Error(), "no space") || strings.Contains(err.Error(), "file system full"))
 }

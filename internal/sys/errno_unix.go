@@ -8,6 +8,11 @@ import (
 	"golang.org/x/sys/unix"
 )
 
+// isNoDevice: ENXIO everywhere, but EOPNOTSUPP for a socket of the BSDs.
+func isNoDevice(err error) bool {
+	return errors.Is(err, unix.ENXIO) || errors.Is(err, unix.EOPNOTSUPP)
+}
+
 func isNoSpace(err error) bool {
 	return errors.Is(err, unix.ENOSPC) || errors.Is(err, unix.EDQUOT)
 }

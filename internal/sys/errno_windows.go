@@ -6,6 +6,8 @@ import (
 	"golang.org/x/sys/windows"
 )
 
+func isNoDevice(error) bool { return false }
+
 func isNoSpace(err error) bool {
 	return errors.Is(err, windows.ERROR_DISK_FULL) || errors.Is(err, windows.ERROR_HANDLE_DISK_FULL) ||
 		errors.Is(err, windows.ERROR_DISK_QUOTA_EXCEEDED)

@@ -18,6 +18,8 @@ package sys
 
 import (
 	"errors"
+	"io/fs"
+	"os"
 	"runtime"
 )
 
@@ -49,6 +51,23 @@ func (k Kind) String() string {
 		return "a device"
 	}
 	return "not a regular file"
+}
+
+// Unopenable tells what path names where err is that there is nothing to open behind
+// it, as of a socket, or of a device that there is not.
+func Unopenable(path string, err error) (Kind, bool) {
+	if !isNoDevice(err) {
+		return 0, false
+	}
+	st, statErr := os.Stat(path)
+	switch {
+	case statErr != nil:
+	case st.Mode()&fs.ModeSocket != 0:
+		return Socket, true
+	case st.Mode()&fs.ModeDevice != 0:
+		return Device, true
+	}
+	return 0, false
 }
 
 // Stat is what the library needs to know of an open file.

@@ -163,7 +163,16 @@ func (j *Journal) Close() error {
 	defer j.mu.Unlock()
 	left, err := undoAll(j.acts)
 	j.acts = left
+	if len(left) > 0 {
+		j.problem = nil // what kept the file from being written may be over
+	}
 	j.save()
+	switch {
+	case err != nil && j.problem != nil:
+		err = fmt.Errorf("%w (no later run can know of it: %w)", err, j.problem)
+	case err != nil:
+		err = fmt.Errorf("%w (the next run tries again)", err)
+	}
 	if j.file != nil {
 		j.file.close(left)
 		j.file = nil
