@@ -373,7 +373,7 @@ func TestImmutableWhileMapped(t *testing.T) {
 	err = m.Guard(func() error { m.Bytes()[5000] = 1; return nil })
 	wantNamed(t, err, filemap.ErrImmutable, "chattr +i")
 	wantNamed(t, filemap.Store(m, 100_000, uint32(7)), filemap.ErrImmutable, "chattr +i")
-	err = m.AdviseDestructive(filemap.Remove, 0, 4096)
+	err = m.AdviseDestructive(filemap.Remove, 0, int64(filemap.PageBytes()))
 	wantNamed(t, err, filemap.ErrImmutable, "chattr +i")
 	wantError(t, m.Advise(filemap.PopulateWrite, 0, 4096), filemap.ErrImmutable)
 	_, err = filemap.Open(path, filemap.ReadWrite)
