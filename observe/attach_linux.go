@@ -16,6 +16,9 @@ var listening = func() {}
 // makes from now on, until it ends, the time is over, or ctx ends.
 func (r *running) attach(ctx context.Context) error {
 	pid := r.o.PID
+	if !sys.OwnNumbers(r.proc) {
+		return fmt.Errorf("cannot be found: %s is of another PID namespace, in which processes have other numbers; mount one of this (mount -t proc proc /proc)", r.proc)
+	}
 	p, err := findTarget(r.proc, pid)
 	if err != nil {
 		return err

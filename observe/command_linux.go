@@ -58,7 +58,7 @@ func Command(ctx context.Context, o CommandOptions) (*Document, error) {
 	if o.Sys == "" {
 		o.Sys = "/sys"
 	}
-	r := &running{session: session{tier: o.Tier, proc: o.Proc, sys: o.Sys}, o: &o}
+	r := &running{session: session{tier: o.Tier, proc: o.Proc, sys: o.Sys}, byNumber: o.Proc, o: &o}
 	r.doc = &Document{
 		Schema: Schema, Missing: []string{}, Sources: []string{},
 		Files: []File{}, Snapshots: []Snapshot{}, Regions: []Region{},
@@ -106,11 +106,12 @@ func lookError(err error) error {
 // running is a session that follows a program.
 type running struct {
 	session
-	o     *CommandOptions
-	path  string
-	about *attribution
-	io    processIO // of a process that was running already: what it had done
-	tells *os.File  // its /proc/PID/io, nil where that is refused
+	o        *CommandOptions
+	byNumber string // like proc, of which processes are found by their numbers
+	path     string
+	about    *attribution
+	io       processIO // of a process that was running already: what it had done
+	tells    *os.File  // its /proc/PID/io, nil where that is refused
 }
 
 func (r *running) run(ctx context.Context) error {
@@ -126,7 +127,10 @@ func (r *running) run(ctx context.Context) error {
 		return err
 	}
 	pid := r.cmd.Process.Pid
-	before, _ := faultsSoFar(r.proc, pid)
+	if !sys.OwnNumbers(r.proc) {
+		r.byNumber = filepath.Join(r.proc, "0") // where no process is
+	}
+	before, _ := faultsSoFar(r.byNumber, pid)
 	r.openIO(pid)
 	r.openPerf([]int{r.thread}, r.perfOptions(true), onlineProcessors(r.sys))
 	if err := r.begin([]int{pid}); err != nil {
@@ -184,7 +188,7 @@ func (r *running) begin(threads []int) error {
 	})
 	r.doc.Tier = r.tierReached()
 	r.doc.Machine.Kernel, r.doc.Machine.PageBytes = sys.KernelRelease(), int64(sys.PageSize)
-	r.about = newAttribution(r.doc, r.proc)
+	r.about = newAttribution(r.doc, r.byNumber)
 	r.about.byPoints = r.instance != nil
 	var order reorder
 	r.take = order.add
@@ -323,7 +327,7 @@ type processIO struct {
 
 // openIO opens it: of a process that has ended only root may.
 func (r *running) openIO(pid int) {
-	if f, err := os.Open(filepath.Join(r.proc, strconv.Itoa(pid), "io")); err == nil {
+	if f, err := os.Open(filepath.Join(r.byNumber, strconv.Itoa(pid), "io")); err == nil {
 		r.tells = f
 	}
 }
@@ -361,6 +365,10 @@ func (r *running) readIO() (io processIO) {
 // asked.
 func (r *running) useOfProcess(pid int) {
 	now := r.readIO()
+	if !now.known && r.byNumber != r.proc {
+		r.miss("how much was read by system calls: %s is of another PID namespace; mount one of this (mount -t proc proc /proc)", r.proc)
+		return
+	}
 	if !now.known {
 		r.miss("how much was read by system calls: /proc/%d/io does not tell this user", pid)
 		return

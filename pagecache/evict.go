@@ -56,7 +56,8 @@ type eviction struct {
 	where   span
 	result  *Result
 
-	forbidden int // mappings that this user may not page out
+	foreign   bool // /proc does not tell by which number a process is known here
+	forbidden int  // mappings that this user may not page out
 }
 
 func (e *eviction) run(ctx context.Context) (*Result, error) {
@@ -151,6 +152,7 @@ func (e *eviction) pageOut(ctx context.Context) error {
 		}
 		// Locked pages are refused as well, with another error (EINVAL).
 		err := e.pageOutOf(m)
+		e.foreign = e.foreign || errors.Is(err, errForeignNumbers)
 		if errors.Is(err, fs.ErrPermission) || errors.Is(err, errors.ErrUnsupported) {
 			e.forbidden++
 		}
@@ -192,7 +194,12 @@ func (e *eviction) mappings(ctx context.Context) (found []mappedPages, err error
 	return found, nil
 }
 
+var errForeignNumbers = errors.New("/proc is of another PID namespace")
+
 func (e *eviction) pageOutOf(m mappedPages) error {
+	if !sys.OwnNumbers("/proc") {
+		return errForeignNumbers // what is opened by it may be another process
+	}
 	pageOut := sys.PageOutSelf
 	if m.PID != os.Getpid() {
 		p, err := sys.OpenProcess(m.PID)
@@ -274,6 +281,8 @@ func (e *eviction) whyMapped() string {
 	switch {
 	case e.options.KeepMapped:
 		return "mapped, which was to be left alone"
+	case e.foreign:
+		return "mapped by a process that /proc, of another PID namespace, does not tell the number of here (mount -t proc proc /proc)"
 	case e.forbidden > 0 && os.Geteuid() == 0:
 		return "mapped by another process, which needs Linux 5.10, CAP_SYS_NICE and CAP_SYS_PTRACE: this root has not got them, or a sandbox refuses the call"
 	case e.forbidden > 0:

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"errors"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -211,6 +212,45 @@ func TestProcessesOutsideOfAContainer(t *testing.T) {
 	cmd.SysProcAttr = &syscall.SysProcAttr{}
 	out, err := cmd.CombinedOutput()
 	if err != nil || !strings.Contains(string(out), `"mapped_pages":null`) || !strings.Contains(string(out), "outside of this container") {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
+// Where /proc is of another PID namespace a number there is another process here, whose
+// memory stays as it is.
+func TestEvictWithForeignProc(t *testing.T) {
+	if path := os.Getenv("FILEMAP_EVICT_AT"); path != "" {
+		r, err := Evict(context.Background(), path, EvictOptions{})
+		if err != nil {
+			t.Fatal(err)
+		}
+		fmt.Println(r.Stayed)
+		return
+	}
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	unshare, err := exec.LookPath("unshare")
+	if err != nil {
+		t.Skip("needs unshare")
+	}
+	path := onDisk(t, 64*sys.PageSize)
+	m, err := filemap.Open(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer m.Close()
+	if err := m.Populate(context.Background(), 0, filemap.ToEnd, nil); err != nil {
+		t.Fatal(err)
+	}
+	self, err := os.Executable()
+	if err != nil {
+		t.Fatal(err)
+	}
+	cmd := exec.Command(unshare, "--pid", "--fork", self, "-test.run=^TestEvictWithForeignProc$")
+	cmd.Env = append(os.Environ(), "FILEMAP_EVICT_AT="+path)
+	out, err := cmd.CombinedOutput()
+	if err != nil || !strings.Contains(string(out), "{64 mapped by a process that /proc, of another PID namespace") {
 		t.Errorf("%v\n%s", err, out)
 	}
 }

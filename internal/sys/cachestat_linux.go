@@ -2,6 +2,8 @@ package sys
 
 import (
 	"errors"
+	"os"
+	"strconv"
 	"unsafe"
 
 	"golang.org/x/sys/unix"
@@ -115,6 +117,14 @@ func (f File) Changed() (int64, error) {
 		return 0, err
 	}
 	return st.Mtim.Nano(), nil
+}
+
+// OwnNumbers tells whether the processes under proc, usually "/proc", have the numbers
+// that system calls of this process know them by. A process in a PID namespace of its
+// own, with the /proc of another, meets other processes by them.
+func OwnNumbers(proc string) bool {
+	self, err := os.Readlink(proc + "/self")
+	return err != nil || self == strconv.Itoa(os.Getpid())
 }
 
 // Process is a handle of a running process (pidfd_open(2)): unlike its number it
