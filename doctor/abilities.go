@@ -6,10 +6,10 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"strconv"
 	"strings"
 
 	"github.com/filemap-go/filemap/internal/sys"
+	"github.com/filemap-go/filemap/internal/undo"
 )
 
 // Ability is something that can be done, or not.
@@ -65,7 +65,7 @@ func tracefs(o Options) Ability {
 	case err != nil:
 		return a.readable(err)
 	case dir != "":
-		return a.readable(tryInstance(dir))
+		return a.readable(tryInstance(undo.Name(filepath.Join(dir, "instances"), "filemap-doctor-")))
 	case sys.Able(sys.AbleTracefs) == nil:
 		a.Available = true
 		a.Reason = "not mounted: filemap mounts it for itself while it is used"
@@ -78,16 +78,17 @@ func tracefs(o Options) Ability {
 	return a
 }
 
-// tryInstance makes what a trace works with, and takes it away again.
-func tryInstance(dir string) error {
-	instance := filepath.Join(dir, "instances", "filemap-doctor-"+strconv.Itoa(os.Getpid()))
-	if err := os.Mkdir(instance, 0o700); err != nil {
-		return err
+// tryInstance makes what a trace works with, and takes it away again: if it is killed
+// in between, the next run of any verb does.
+func tryInstance(instance string) error {
+	var made undo.Journal
+	err := made.Make(undo.Instance, instance, func() error { return os.Mkdir(instance, 0o700) })
+	if err == nil {
+		err = errors.Join(
+			os.WriteFile(filepath.Join(instance, "tracing_on"), []byte("0"), 0),
+			os.WriteFile(filepath.Join(instance, "trace_clock"), []byte("mono"), 0))
 	}
-	err := errors.Join(
-		os.WriteFile(filepath.Join(instance, "tracing_on"), []byte("0"), 0),
-		os.WriteFile(filepath.Join(instance, "trace_clock"), []byte("mono"), 0))
-	return errors.Join(err, os.Remove(instance))
+	return errors.Join(err, made.Close())
 }
 
 // mounted returns where a file system of that type is mounted first, "" if nowhere.

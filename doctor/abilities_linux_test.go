@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/exec"
 	"path/filepath"
+	"runtime"
 	"strings"
 	"syscall"
 	"testing"
@@ -16,6 +17,7 @@ import (
 
 	"github.com/filemap-go/filemap"
 	"github.com/filemap-go/filemap/internal/sys/sandbox"
+	"github.com/filemap-go/filemap/internal/undo"
 	"github.com/filemap-go/filemap/pagecache"
 )
 
@@ -211,5 +213,39 @@ func TestWordsAreNoNumbers(t *testing.T) {
 		if s.Name == "transparent_hugepage_enabled" && s.Word != "madvise" {
 			t.Errorf("%+v", s)
 		}
+	}
+}
+
+// An instance is made to find out, and goes again.
+func TestInstanceIsTakenAway(t *testing.T) {
+	if os.Geteuid() != 0 {
+		t.Skip("needs root")
+	}
+	var refused error
+	done := make(chan struct{})
+	go func() { // its thread, which sees a mount that nobody else does, ends with it
+		defer close(done)
+		runtime.LockOSThread()
+		dir := t.TempDir()
+		err := errors.Join(unix.Unshare(unix.CLONE_NEWNS), unix.Mount("", "/", "", unix.MS_REC|unix.MS_PRIVATE, ""))
+		if err == nil {
+			err = unix.Mount("nodev", dir, "tracefs", 0, "")
+		}
+		if err != nil {
+			refused = err
+			return
+		}
+		instance := undo.Name(filepath.Join(dir, "instances"), "filemap-doctor-")
+		if err := tryInstance(instance); err != nil {
+			t.Error(err)
+		}
+		if _, err := os.Lstat(instance); !errors.Is(err, os.ErrNotExist) {
+			t.Errorf("it stays: %v", err)
+		}
+		_ = unix.Unmount(dir, unix.MNT_DETACH)
+	}()
+	<-done
+	if refused != nil {
+		t.Skipf("needs tracefs: %v", refused)
 	}
 }
