@@ -16,6 +16,9 @@ import (
 	"github.com/filemap-go/filemap/pagecache"
 )
 
+// cellsMost is the most that --cells divides a chart into.
+const cellsMost = 1 << 20
+
 // pagesFlags are the command line of "filemap pages".
 type pagesFlags struct {
 	ranges, json, watch, who, folios, noMapped, quiet bool
@@ -110,8 +113,8 @@ func (f *pagesFlags) check(c *cobra.Command) error {
 	switch {
 	case !slices.Contains(pagesOrders, f.sort):
 		return fmt.Errorf("--sort %q is no order: choose one of %s", f.sort, strings.Join(pagesOrders, ", "))
-	case f.cells < 0 || f.cells > 1<<20:
-		return fmt.Errorf("--cells %d will not do: 1 or more", f.cells)
+	case f.cells < 0 || f.cells > cellsMost:
+		return fmt.Errorf("--cells %d will not do: 1 to %d, or 0 for what there is room for", f.cells, cellsMost)
 	case c.Flags().Changed("pid") && f.pid <= 0:
 		return fmt.Errorf("--pid %d is no process", f.pid)
 	case f.seen < 0 || c.Flags().Changed("for") && (f.seen == 0 || !f.who):
