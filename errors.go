@@ -88,8 +88,8 @@ var (
 	// ErrRagged: the length of a typed view is no multiple of the type's size.
 	ErrRagged = errors.New("length is not a multiple of the element size")
 
-	// ErrTooLarge: the range does not fit into the address space. On a 32-bit
-	// system map a part of the file with Range.
+	// ErrTooLarge: the range does not fit into the address space, or has more than
+	// 256 TiB. On a 32-bit system map a part of the file with Range.
 	ErrTooLarge = errors.New("too large for the address space (map a part of the file with filemap.Range)")
 
 	// ErrMapLimit: this process may not have the mapping: too many of them

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"errors"
 	"io"
+	"math"
 	"math/bits"
 	"os"
 	"path/filepath"
@@ -492,6 +493,17 @@ func testGrowthModel(t *testing.T) {
 			rt.Fatalf("after Close the file has %d bytes, not %d, or others (%v)", len(onDisk), len(g.want), err)
 		}
 	})
+}
+
+// What is known of a mapping's pages takes memory, 16 KiB for each TiB: more than all
+// addresses of most systems is refused before it is taken.
+func TestReserveOfTooMuch(t *testing.T) {
+	_, err := filemap.Open(writeFile(t, pattern(100)), filemap.Reserve(math.MaxInt64/4))
+	wantError(t, err, filemap.ErrTooLarge)
+	_, err = filemap.Create(filepath.Join(t.TempDir(), "file"), 100, filemap.Reserve(math.MaxInt64/4))
+	wantError(t, err, filemap.ErrTooLarge)
+	_, err = filemap.Anonymous(math.MaxInt64 / 4)
+	wantError(t, err, filemap.ErrTooLarge)
 }
 
 // TestReserveCostsAddresses: a terabyte of them takes no memory to speak of.

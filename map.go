@@ -7,6 +7,7 @@ import (
 	"io"
 	"io/fs"
 	"math"
+	"math/bits"
 	"os"
 	"sync"
 	"sync/atomic"
@@ -55,6 +56,11 @@ type Map struct {
 }
 
 const anonymousPath = "anonymous memory"
+
+// mostMapped bounds a mapping: what addresses allow where they have 32 bits, else
+// 256 TiB. Some systems allow more, of which what a Map knows of its pages would take
+// more memory than there is (16 KiB for a TiB: see known).
+const mostMapped = math.MaxInt >> (15 * (bits.UintSize / 64))
 
 const openFlags = Executable | Populated | Locked | NoDescriptor | NoReserve | OrRead | Unmapped | Staged
 
@@ -232,7 +238,7 @@ func Anonymous(size int64, options ...Option) (*Map, error) {
 		err = fmt.Errorf("%w: anonymous memory has no Range", ErrOption)
 	case size < 0:
 		err = fmt.Errorf("%w: negative size", ErrBounds)
-	case size > math.MaxInt-int64(sys.Granularity):
+	case size > mostMapped-int64(sys.Granularity):
 		err = ErrTooLarge
 	}
 	if err != nil {
@@ -314,7 +320,7 @@ func mapFile(f sys.File, path string, c *config) (*Map, error) {
 		return m, nil
 	case c.has(Unmapped):
 		err = errReadWanted
-	case m.capacity > math.MaxInt-int64(m.begin+sys.Granularity+c.tailRoom(n)):
+	case m.capacity > mostMapped-int64(m.begin+sys.Granularity+c.tailRoom(n)):
 		err = ErrTooLarge
 	default:
 		if m.capacity > n && !mapsBeyondEnd {

@@ -3,7 +3,6 @@ package filemap
 import (
 	"errors"
 	"fmt"
-	"math"
 
 	"github.com/filemap-go/filemap/internal/sys"
 )
@@ -31,7 +30,7 @@ func (c *config) fits(size int64) error {
 		return fmt.Errorf("%w of the file, which is to have %d bytes", ErrBounds, size)
 	}
 	mapped := max(n, c.reserve)
-	if mapped > math.MaxInt-int64(2*sys.Granularity+c.tailRoom(n)) && !c.has(OrRead) && !c.has(Unmapped) {
+	if mapped > mostMapped-int64(2*sys.Granularity+c.tailRoom(n)) && !c.has(OrRead) && !c.has(Unmapped) {
 		return ErrTooLarge
 	}
 	return nil

@@ -82,11 +82,25 @@ func OfKernel(path string) bool {
 // size.
 func FreeBytes(dir string) (free int64, known bool) {
 	var fs unix.Statfs_t
-	if err := retry(func() error { return unix.Statfs(dir, &fs) }); err != nil || fs.Blocks == 0 || fs.Bsize <= 0 {
+	err := retry(func() error { return unix.Statfs(dir, &fs) })
+	return freeOf(fs, err)
+}
+
+// freeBytes is [FreeBytes] of the file system that f is on (fstatfs(2)).
+func (f File) freeBytes() (free int64, known bool) {
+	var fs unix.Statfs_t
+	err := retry(func() error { return unix.Fstatfs(f.fd(), &fs) })
+	return freeOf(fs, err)
+}
+
+func freeOf(fs unix.Statfs_t, err error) (free int64, known bool) {
+	if err != nil || fs.Blocks == 0 || fs.Bsize <= 0 {
 		return 0, false
 	}
 	return int64(min(fs.Bfree, math.MaxInt64/uint64(fs.Bsize))) * int64(fs.Bsize), true
 }
+
+var errNoRoom error = unix.ENOSPC
 
 // nameOf is what mountinfo calls the file system of a device, as proc_pid_mountinfo(5)
 // has it, for one that no magic number here names.
