@@ -129,7 +129,7 @@ func Create(path string, size int64, options ...Option) (*Map, error) {
 	if size < 0 {
 		return nil, createError(path, size, fmt.Errorf("%w: negative size", ErrBounds))
 	}
-	if !sys.Mapped && c.mode == ReadWrite && size > 0 && !c.has(Staged) && !c.has(OrRead) && !c.has(Unmapped) {
+	if !sys.Mapped && c.mode == ReadWrite && max(size, c.reserve) > 0 && !c.has(Staged) && !c.has(OrRead) && !c.has(Unmapped) {
 		// Before Overwrite has emptied a file for nothing.
 		return nil, createError(path, size, fmt.Errorf("this system has no mappings whose stores reach the file: %w", errors.ErrUnsupported))
 	}

@@ -4,16 +4,17 @@ import (
 	"fmt"
 	"testing"
 
+	"github.com/filemap-go/filemap/internal/sys"
 	"github.com/filemap-go/filemap/pager/store"
 )
 
 // What has tables of mapped memory is printed without them, also when they are gone.
 func TestPrintedMapping(t *testing.T) {
-	m, err := newPager(t, 4, nil).Map(store.NewMemory(1<<20), Options{Mode: Shared, Name: "mem", Offset: 4096})
+	m, err := newPager(t, 4, nil).Map(store.NewMemory(1<<20), Options{Mode: Shared, Name: "mem", Offset: int64(sys.PageSize)})
 	if err != nil {
 		t.Fatal(err)
 	}
-	const want = `shared "mem" [4096, 1048576)`
+	want := fmt.Sprintf(`shared "mem" [%d, 1048576)`, sys.PageSize)
 	for _, verb := range []string{"%v", "%+v", "%#v", "%s", "%d"} {
 		if got := fmt.Sprintf(verb, m); got != want {
 			t.Errorf("%s: %s, want %s", verb, got, want)

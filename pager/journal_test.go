@@ -5,6 +5,7 @@ import (
 	"errors"
 	"os"
 	"path/filepath"
+	"runtime"
 	"testing"
 
 	"github.com/filemap-go/filemap/pager/store"
@@ -74,6 +75,9 @@ func TestCommitToAStoreOfAnotherSize(t *testing.T) {
 			t.Fatal(err)
 		}
 		m, err := newPager(t, 8, nil).Map(f, Options{Mode: Transactional, Journal: filepath.Join(dir, "journal")})
+		if errors.Is(err, errors.ErrUnsupported) {
+			t.Skipf("unsupported on %s: %v", runtime.GOOS, err)
+		}
 		if err != nil {
 			t.Fatal(err)
 		}
