@@ -190,6 +190,7 @@ func TestCloseOfPinned(t *testing.T) {
 							return
 						}
 						begun[i].Store(true)
+						runtime.Gosched() // where one goroutine runs until it waits
 					}
 				})
 			}
