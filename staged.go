@@ -235,7 +235,7 @@ func (m *Map) syncStaged(op string, off, n int64) error {
 		write = m.commitSpans
 	}
 	if err := m.writeChanged(off, n, write); err != nil {
-		if typed, whole := err.(*Error); whole { //nolint:errorlint // one inside of another error does not say all
+		if typed, whole := err.(*Error); whole { //nolint:errorlint // one inside of another error is about a part
 			return typed
 		}
 		return m.fail(op, off, n, m.refused(sys.Stores, err))
