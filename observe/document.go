@@ -1,7 +1,6 @@
 package observe
 
 import (
-	"github.com/filemap-go/filemap/internal/names"
 	"github.com/filemap-go/filemap/observe/event"
 )
 
@@ -58,17 +57,6 @@ func (d *Document) InBoth(english string) event.Bilingue {
 		return event.Bilingue{English: english, Chinese: chinese}
 	}
 	return event.Bilingue{English: english, Chinese: english}
-}
-
-// keepBytes adds, to names that are not UTF-8, the field that has all their bytes.
-func (d *Document) keepBytes() {
-	d.CommandRaw = names.Words(d.Command).Lossless()
-	for i := range d.Files {
-		d.Files[i].Raw = names.Lossless(d.Files[i].Path)
-	}
-	for i := range d.Summary.Files {
-		d.Summary.Files[i].Raw = names.Lossless(d.Summary.Files[i].Path)
-	}
 }
 
 // Settings are what was asked for.

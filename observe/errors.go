@@ -39,12 +39,3 @@ var (
 	ErrNoProgram   = errors.New("there is no such program")
 	ErrCannotStart = errors.New("the program cannot be started")
 )
-
-// because is a cause that is one of the errors above too, which the text of the cause
-// says in more words.
-func because(what, cause error) error { return &reason{what, cause} }
-
-type reason struct{ what, cause error }
-
-func (r *reason) Error() string   { return r.cause.Error() }
-func (r *reason) Unwrap() []error { return []error{r.what, r.cause} }

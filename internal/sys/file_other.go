@@ -52,7 +52,7 @@ func bare(err error) error {
 	return err
 }
 
-// DupShares: there is nothing to be done about it.
+// DupShares is false: there is nothing to be done about it.
 const DupShares = false
 
 // DupFile borrows f, since not every system can duplicate a descriptor. What is

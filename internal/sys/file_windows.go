@@ -60,7 +60,7 @@ func disposition(flag OpenFlag) uint32 {
 	return windows.OPEN_EXISTING
 }
 
-// DupShares: a file that is opened once more has flags of its own.
+// DupShares is false: a file that is opened once more has flags of its own.
 const DupShares = false
 
 // DupFile opens the file of f once more, for what f may do (ReOpenFile), since a

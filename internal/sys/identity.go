@@ -12,14 +12,6 @@ import (
 // copy has another.
 type Identity [24]byte
 
-func identity(number uint64, seconds, nanoseconds int64) Identity {
-	var id Identity
-	binary.LittleEndian.PutUint64(id[:], number)
-	binary.LittleEndian.PutUint64(id[8:], uint64(seconds))
-	binary.LittleEndian.PutUint64(id[16:], uint64(nanoseconds))
-	return id
-}
-
 // Number is the file's number on its file system.
 func (id Identity) Number() uint64 { return binary.LittleEndian.Uint64(id[:]) }
 
