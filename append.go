@@ -37,7 +37,7 @@ var zeros [prepareMost]byte
 // Other programs see the zeros and the tail. [Map.Close], [Map.Trim] and [Map.Resize]
 // cut the file to the Map's length.
 //
-// A process that ends without Close loses nothing: whoever opens the file next has all
+// A process that ends without Close loses nothing: the next Open of the file has all
 // pieces for which Append returned, or one more, whole. After a power cut the bytes up
 // to the last Sync are there; behind them there may be zeros and parts of later pieces,
 // so that records need a checksum there (see the example). See "Files that grow" in docs/durability.md.

@@ -203,7 +203,7 @@ func TestCreateInADirectoryThatMoves(t *testing.T) {
 	}
 }
 
-// Whoever may read the file may read its journal, and nobody else.
+// Users that may read the file may read its journal, and no others.
 func TestJournalHasTheFilesAccess(t *testing.T) {
 	defer unix.Umask(unix.Umask(0o077))
 	for _, mode := range []fs.FileMode{0o644, 0o600, 0o664, 0o640, 0o755} {

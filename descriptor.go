@@ -9,7 +9,7 @@ import (
 )
 
 // suited returns f, or the file of f opened once more, as a descriptor that does what
-// the options need: whoever opened it had other things in mind, maybe. Nothing behind
+// the options need: the caller may have opened it for another purpose. Nothing behind
 // this place asks again. When it fails f is still open.
 //
 //	flag             what it does to a Map                           what becomes of it
@@ -19,7 +19,7 @@ import (
 //	O_APPEND         every pwrite(2) lands at the end of the file    opened once more without
 //	O_DIRECT         transfers that are not aligned fail             opened once more without
 //
-// The last two can be set at any time on the caller's descriptor, of which a duplicate
+// The last two can be set at any time on the caller's descriptor, and a duplicate of it
 // is the same open file; so is what fsync(2) has told of errors, which it tells once.
 // What stores is opened once more therefore, where that can be.
 //

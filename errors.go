@@ -93,7 +93,7 @@ var (
 	ErrTooLarge = errors.New("too large for the address space (map a part of the file with filemap.Range)")
 
 	// ErrMapLimit: this process may not have the mapping: too many of them
-	// (vm.max_map_count, of which the last thousand are left to Go's runtime), too many
+	// (vm.max_map_count; the last thousand are left to Go's runtime), too many
 	// addresses (RLIMIT_AS), too much private memory (RLIMIT_DATA, overcommitment). The
 	// error says which. Close others, raise the limit, or open with [OrRead].
 	ErrMapLimit = errors.New("the system allows no such mapping")

@@ -61,8 +61,7 @@ of --pid is left alone. A long trace keeps a sample of the events; the totals co
 all.
 
 Whatever trace mounts, makes and limits is undone at its end, whichever signal ends
-it; what a killed run has left is undone by the next run of any verb. COMMAND goes on
-after a SIGKILL of filemap, as under strace.
+it; what a killed run has left is undone by the next run of any verb, and COMMAND goes on.
 
 Exit status: 0 when the trace was made, 1 when it could not be, 2 when the command
 line makes no sense. With COMMAND it is the program's own, 128 and its number if a

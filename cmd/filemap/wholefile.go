@@ -68,7 +68,7 @@ func newWholeFile(flag, path string, others ...string) (*wholeFile, error) {
 	return w, nil
 }
 
-// samePlace tells whether two flags name one file, of which the later would replace
+// samePlace tells whether two flags name one file, so that the later would replace
 // the earlier.
 func samePlace(a, b string) bool {
 	a, aThere, errA := followLinks(a)

@@ -89,7 +89,7 @@ type Options struct {
 	Reset bool
 
 	// File is the target's file, where it has one. The journal gets its owner and
-	// permissions, so that whoever may read the one can read the other, and must
+	// permissions, so that a user that may read the one can read the other, and must
 	// not be it.
 	File sys.File
 
